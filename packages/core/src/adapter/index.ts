@@ -1,0 +1,12 @@
+/** Seam 1: what an adapter author needs, and nothing else. */
+export type { Cancel, Clock } from '../runtime/clock.ts'
+export { sleepOn, systemClock } from '../runtime/clock.ts'
+export type { LogFields, Logger } from '../runtime/logger.ts'
+export { silentLogger } from '../runtime/logger.ts'
+export * from './adapter.ts'
+export * from './broker-error.ts'
+export * from './capabilities.ts'
+export * from './copy-id.ts'
+export * from './deadline.ts'
+export * from './parked-take.ts'
+export * from './queue-names.ts'
