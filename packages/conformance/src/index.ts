@@ -1,1 +1,12 @@
-export {}
+/** The adapter contract, executable: cases as data, a runner without a test framework, and what an adapter author gives it. */
+export type { Bench } from './bench.ts'
+export type { Case, CaseResult, CaseStatus } from './case.ts'
+export { ClauseBroken, NotApplicable, Unverified } from './case.ts'
+export { cases } from './cases/index.ts'
+export type { Report, RunOptions } from './run-cases.ts'
+export { runCases } from './run-cases.ts'
+export type { Session } from './session.ts'
+export { openSession, sessionOf } from './session.ts'
+export type { Json, Subject, Target } from './subject.ts'
+export type { TakeOptions, Taker } from './taker.ts'
+export type { Waits } from './waits.ts'

@@ -1,0 +1,31 @@
+import type { AdapterFactory } from '@switchyard/core/adapter'
+
+/** What survives `JSON.stringify`: the only thing that may pass to a child process. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+
+/**
+ * What an adapter author gives the suite. It lives in a module of its own (`export const subject: Subject`), so that
+ * child processes can import it again and open the same broker.
+ */
+export interface Subject {
+  /** Adapter name, as in `Adapter.name`. */
+  readonly name: string
+  /** Open an adapter connected to the broker under test. `options` is the JSON that `start` returned. Called in this process and in child processes. */
+  open(options: Json): AdapterFactory
+  /** Start or find the broker under test; called once, in the parent only. A broker that cannot be reached must reject: it is never a skip. */
+  start(): Promise<Target>
+}
+
+/** The broker under test, while the suite runs. */
+export interface Target extends AsyncDisposable {
+  /** Handed to `Subject.open`; survives JSON. */
+  readonly options: Json
+  /** Sever every network connection now; new ones may be made at once. Absent: say why in `absent`. */
+  cut?(): Promise<void>
+  /** Kill the broker hard and start it again on the same data; resolves when it answers. Absent: say why in `absent`. */
+  restart?(): Promise<void>
+  /** Why `cut` or `restart` are absent, e.g. `embedded: no connection`. Without a reason the clause is `unverified`. */
+  readonly absent?: string
+  /** False: the broker lives in this process only (memory), so cases with a child process run their in-process variant. */
+  readonly shared: boolean
+}
