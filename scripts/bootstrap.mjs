@@ -174,7 +174,8 @@ const HOPELESS = [
 ]
 
 function adviceFor(output) {
-  const away = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET|META_FETCH_FAIL/
+  const away =
+    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET|META_FETCH_FAIL|dns error|error sending request/
   if (!away.test(output)) return `It was tried ${DOWNLOAD_ATTEMPTS} times.`
   return 'The npm registry could not be reached. Only the first run needs the network: check it (or `npm config get registry`) and run the same command again.'
 }

@@ -1,0 +1,28 @@
+/*
+ * npm test: everything that must hold on every commit, cheapest first. `npm test -- --only unit` runs a part of it.
+ */
+import process from 'node:process'
+import { runSteps } from './run-steps.mjs'
+
+const STEPS = [
+  { group: 'lint', name: 'lint and format (biome)', command: ['biome', 'check', '.'] },
+  { group: 'types', name: 'types (tsc)', command: ['tsc', '--noEmit', '-p', 'tsconfig.json'] },
+  {
+    group: 'rooms',
+    name: 'house rules (rooms test)',
+    command: ['vitest', 'run', '--project', 'unit', 'scripts/rooms.test.ts'],
+  },
+  {
+    group: 'unit',
+    name: 'unit tests',
+    command: ['vitest', 'run', '--project', 'unit', '--exclude', 'scripts/rooms.test.ts'],
+  },
+  {
+    group: 'brokers',
+    name: 'brokers: find, install or skip',
+    command: ['node', 'scripts/provision-brokers.ts', 'postgres', 'rabbitmq'],
+  },
+  { group: 'brokers', name: 'tests on real brokers', command: ['vitest', 'run', '--project', 'brokers'] },
+]
+
+process.exitCode = await runSteps('npm test', STEPS, process.argv.slice(2))
