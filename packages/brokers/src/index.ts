@@ -1,5 +1,6 @@
 export { type BrokerOrSkip, brokerOrSkip } from './broker-or-skip.ts'
 export { BrokerUnavailable, type RungFailure } from './broker-unavailable.ts'
+export { envName } from './env-broker.ts'
 export { maskSecrets } from './mask-secrets.ts'
 export { BROKER_KINDS, type BrokerKind, type BrokerRung, type RunningBroker } from './running-broker.ts'
-export { envName, type StartBrokerOptions, startBroker } from './start-broker.ts'
+export { type StartBrokerOptions, startBroker } from './start-broker.ts'

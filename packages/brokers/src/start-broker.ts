@@ -1,11 +1,12 @@
 import { aptInstall, aptRefusal } from './apt-install.ts'
 import { BrokerUnavailable, type RungFailure } from './broker-unavailable.ts'
-import { envBroker } from './env-broker.ts'
-import { LocalServer, type ServerRecipe } from './local-server.ts'
+import { dockerBroker } from './docker-broker.ts'
+import { envBroker, envName } from './env-broker.ts'
+import { LocalServer } from './local-server.ts'
 import { maskSecrets } from './mask-secrets.ts'
-import { findPostgres, postgresRecipe } from './postgres-server.ts'
-import { findRabbit, rabbitRecipe } from './rabbitmq-server.ts'
+import { RungAbsent } from './rung-absent.ts'
 import type { BrokerKind, BrokerRung, RunningBroker } from './running-broker.ts'
+import { SERVER_SUPPLIES } from './server-supply.ts'
 
 /** Options of startBroker. */
 export interface StartBrokerOptions {
@@ -15,39 +16,10 @@ export interface StartBrokerOptions {
   readonly dir?: string
 }
 
-interface Supply {
-  /** A recipe for the program found on this machine, or undefined. */
-  local(rung: BrokerRung): ServerRecipe | undefined
-  readonly packages: readonly string[]
-  /** Absolute paths (globs allowed), one of which exists once the packages are installed. */
-  readonly programs: readonly string[]
-}
-
-const SUPPLIES: Partial<Record<BrokerKind, Supply>> = {
-  postgres: {
-    local: (rung) => {
-      const folder = findPostgres()
-      return folder === undefined ? undefined : postgresRecipe(folder, rung)
-    },
-    packages: ['postgresql'],
-    programs: ['/usr/lib/postgresql/*/bin/initdb'],
-  },
-  rabbitmq: {
-    local: (rung) => {
-      const script = findRabbit()
-      return script === undefined ? undefined : rabbitRecipe(script, rung)
-    },
-    packages: ['rabbitmq-server'],
-    programs: ['/usr/lib/rabbitmq/bin/rabbitmq-server'],
-  },
-}
-
-/** A rung that has nothing to offer here, with the reason for people. */
-class NotHere extends Error {}
-
 /**
- * Starts a private broker from the first rung that works: an address in `SWITCHYARD_TEST_<BROKER>_URL`, a program on this machine, an npm package,
- * Docker, and, as root on Debian or Ubuntu, apt-get install.
+ * Starts a private broker from the first rung that works: an address in `SWITCHYARD_TEST_<BROKER>_URL`, a program on this machine, an npm
+ * package, Docker, and, as root on Debian or Ubuntu, apt-get install. A rung that has something to offer which then does not work ends the
+ * climb: a broken server is a fault to be told, not a reason to test against another one.
  * @throws BrokerUnavailable naming every rung tried and the command that fixes it.
  */
 export async function startBroker(kind: BrokerKind, options: StartBrokerOptions = {}): Promise<RunningBroker> {
@@ -61,8 +33,7 @@ export async function startBroker(kind: BrokerKind, options: StartBrokerOptions 
       const reason = maskSecrets(error instanceof Error ? error.message : String(error))
       failures.push({ rung, reason })
       options.log?.(`${kind}: not from ${rung}: ${reason}`)
-      // A broken address or server is a fault to be told, not a reason to test against something else.
-      if (!(error instanceof NotHere) && (rung === 'env' || rung === 'binary')) break
+      if (!(error instanceof RungAbsent)) break
     }
   }
   throw new BrokerUnavailable(kind, failures, fixCommand(kind))
@@ -71,48 +42,50 @@ export async function startBroker(kind: BrokerKind, options: StartBrokerOptions 
 type Rung = readonly [BrokerRung, () => Promise<RunningBroker>]
 
 function rungs(kind: BrokerKind, options: StartBrokerOptions): readonly Rung[] {
-  const supply = SUPPLIES[kind]
+  const { program, npmPackage, debian } = SERVER_SUPPLIES[kind]
   const where = options.dir === undefined ? {} : { parentDir: options.dir }
-  return [
-    ['env', () => fromEnvironment(kind)],
-    [
+  const all: Rung[] = [['env', () => envBroker(kind)]]
+  if (program !== undefined) {
+    all.push([
       'binary',
       async () => {
-        const recipe = supply?.local('binary')
-        if (recipe === undefined) throw new NotHere('no server program found on this machine')
+        const recipe = program('binary')
+        if (recipe === undefined) throw new RungAbsent('no server program found on this machine')
         return LocalServer.start(recipe, where)
       },
-    ],
-    [
+    ])
+  }
+  if (npmPackage !== undefined) {
+    all.push([
+      'npm',
+      async () => {
+        const recipe = npmPackage.find()
+        if (recipe === undefined) throw new RungAbsent(`the package ${npmPackage.name} is not installed`)
+        return LocalServer.start(recipe, where)
+      },
+    ])
+  }
+  all.push(['docker', () => dockerBroker(kind)])
+  if (program !== undefined && debian !== undefined) {
+    all.push([
       'apt',
       async () => {
         const refusal = aptRefusal()
-        if (refusal !== undefined) throw new NotHere(refusal)
-        if (supply === undefined) throw new NotHere('there is no Debian package of it')
-        await aptInstall(supply.packages, supply.programs)
-        const recipe = supply.local('apt')
+        if (refusal !== undefined) throw new RungAbsent(refusal)
+        await aptInstall(debian.packages, debian.programs)
+        const recipe = program('apt')
         if (recipe === undefined)
-          throw new Error(`${supply.packages.join(', ')} is installed but ${supply.programs.join(', ')} is not there`)
+          throw new Error(`apt-get installed ${debian.packages.join(', ')}, but no program appeared`)
         return LocalServer.start(recipe, where)
       },
-    ],
-  ]
-}
-
-async function fromEnvironment(kind: BrokerKind): Promise<RunningBroker> {
-  const name = envName(kind)
-  const url = process.env[name]
-  if (url === undefined || url === '') throw new NotHere(`${name} is not set`)
-  return envBroker(kind, url)
-}
-
-/** The variable with the address of a broker to be used as it is. */
-export function envName(kind: BrokerKind): string {
-  return `SWITCHYARD_TEST_${kind.toUpperCase()}_URL`
+    ])
+  }
+  return all
 }
 
 function fixCommand(kind: BrokerKind): string {
-  const packages = SUPPLIES[kind]?.packages.join(' ')
-  const address = `export ${envName(kind)}=…`
-  return packages === undefined ? address : `sudo apt-get install -y ${packages}   (or ${address})`
+  const { npmPackage, debian } = SERVER_SUPPLIES[kind]
+  const install =
+    debian === undefined ? `npm install -D ${npmPackage?.name}` : `sudo apt-get install -y ${debian.packages.join(' ')}`
+  return `${install}   (or: export ${envName(kind)}=<address of a ${kind} server for tests>)`
 }
