@@ -1,0 +1,57 @@
+import type { Capabilities } from '@switchyard/core/adapter'
+import { emulated, native } from '@switchyard/core/adapter'
+import type { Settings } from './options.ts'
+
+/** Largest body of one message: a bound of ours, far below what jsonb takes (268 435 455 bytes), because a batch travels as one text. */
+export const MAX_BODY_BYTES: number = 16 * 1_024 * 1_024
+/** Messages per `insert`. */
+export const SEND_BATCH = 1_000
+/** A hundred years: what is later than that overflows no timestamp, and nobody has tested it. */
+const MAX_DELAY_MS = 100 * 365 * 86_400_000
+
+/** The manifest, for these settings. */
+export function capabilitiesOf(settings: Settings): Capabilities {
+  const { monitorIntervalMs, pollMs } = settings
+  return Object.freeze({
+    survives: native('power-loss', 'a commit is in the WAL on disk; true while fsync and synchronous_commit are on'),
+    lease: native('timed', 'pg-boss heartbeat: touch renews it'),
+    minLeaseMs: native(1_000, 'heartbeats count in whole seconds; a lease is rounded up to the next one'),
+    maxLeaseMs: native(2_147_483_647_000, 'heartbeat_seconds is a 32-bit integer'),
+    maxLapseLateMs: native(
+      Math.ceil(monitorIntervalMs * 1.25) + pollMs + 1_500,
+      'monitor interval and a quarter, the poll, the rounding of the lease to whole seconds, 0.5 s for the pass; each pass counts the whole table (0.2 s per million rows), so a shorter interval costs CPU',
+    ),
+    fenced: native(true, 'every settlement names the attempt (id, retryCount) that it was leased as'),
+    note: native('atomic', 'replaces the data of the job in the transaction that puts it back'),
+    retry: native('atomic', 'fail and update in one transaction; about 950/s'),
+    release: native('atomic', 'as retry, counted apart'),
+    move: native('atomic', 'fenced delete and insert in one transaction'),
+    lapses: native(
+      'exact',
+      'retryCount counts every further lease; retries and releases are counted in the data and subtracted',
+    ),
+    maxDelayMs: native(MAX_DELAY_MS, 'start_after is a timestamp; a hundred years is our own bound'),
+    maxReleaseDelayMs: native(MAX_DELAY_MS, 'as maxDelayMs'),
+    delayGrainMs: native(pollMs, 'new jobs ring (NOTIFY), due ones do not: an idle consumer polls'),
+    maxDelayed: native(Number.POSITIVE_INFINITY, 'rows of a table'),
+    dueClock: native('broker', 'delays travel as intervals and are added to the clock of the server'),
+    ordering: native(
+      'key',
+      'policy key_strict_fifo of pg-boss; within one transaction of the user, messages of one key are ordered by id',
+    ),
+    dedupe: emulated(
+      'window',
+      'ids are unique per queue while queued; completed rows are kept for dedupeMs and deleted by the next pass after it',
+    ),
+    reportsDuplicates: native(true, 'insert returns the ids that it stored'),
+    unique: native(['active'], 'policy exclusive of pg-boss: a partial unique index over waiting and active jobs'),
+    transactions: native(true, 'send and settle run on the connection that is handed in'),
+    browse: emulated(true, 'our own read-only SQL, paged by creation time'),
+    exclusive: emulated(true, 'session advisory locks on the notification connection; ends when that connection does'),
+    purge: native('all', 'deleteAllJobs: waiting, delayed and leased'),
+    maxBodyBytes: emulated(MAX_BODY_BYTES, 'checked here; jsonb itself takes 268 435 455 bytes'),
+    sendBatch: native(SEND_BATCH, 'one INSERT statement; longer batches are split'),
+    receivers: native(1, 'one fetch brings a whole batch'),
+    retentionMs: native(2_147_483_647_000, 'retentionSeconds at its maximum, 68 years after the due time'),
+  } satisfies Capabilities)
+}
