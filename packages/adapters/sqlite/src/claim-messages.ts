@@ -1,12 +1,11 @@
-import { BLOCKED, DELAYED, LEASED, READY } from './schema.ts'
+import { DELAYED, LEASED, READY } from './schema.ts'
 import type { Session } from './session.ts'
 
 const LAPSE = `UPDATE switchyard_message INDEXED BY switchyard_leased SET state = ${READY}, lapses = lapses + 1
   WHERE queue = ? AND state = ${LEASED} AND due <= ?`
-const DUE = `SELECT seq, order_key, head FROM switchyard_message INDEXED BY switchyard_delayed
-  WHERE queue = ? AND state = ${DELAYED} AND due <= ? ORDER BY due, seq LIMIT ?`
-const ARRIVE = `UPDATE switchyard_message SET state = ?, head = ? WHERE seq = ?`
-const HEAD = `SELECT 1 FROM switchyard_message INDEXED BY switchyard_head WHERE queue = ? AND order_key = ? AND head = 1`
+const ARRIVE = `UPDATE switchyard_message SET state = ${READY} WHERE seq IN
+  (SELECT seq FROM switchyard_message INDEXED BY switchyard_delayed
+   WHERE queue = ? AND state = ${DELAYED} AND due <= ? ORDER BY due, seq LIMIT ?)`
 const CLAIM = `UPDATE switchyard_message SET state = ${LEASED}, due = ?, lease = lease + 1 WHERE seq IN
   (SELECT seq FROM switchyard_message INDEXED BY switchyard_ready
    WHERE queue = ? AND state = ${READY} ORDER BY since, seq LIMIT ?)
@@ -39,7 +38,8 @@ export function claimMessages(
   now: number,
   leaseMs: number,
 ): readonly Claimed[] {
-  arrive(session, queue, now, Math.max(DUE_AT_ONCE, max))
+  session.run(LAPSE, queue, now)
+  session.run(ARRIVE, queue, now, Math.max(DUE_AT_ONCE, max))
   const rows = session.all(CLAIM, now + leaseMs, queue, max)
   // RETURNING has no order of its own (sqlite.org/lang_returning.html).
   rows.sort((a, b) => Number(a.since) - Number(b.since) || Number(a.seq) - Number(b.seq))
@@ -52,14 +52,6 @@ export function claimMessages(
     note: row.note === null ? null : String(row.note),
     lapses: Number(row.lapses),
   }))
-}
-
-function arrive(session: Session, queue: number, now: number, most: number): void {
-  session.run(LAPSE, queue, now)
-  for (const { seq, order_key: key, head } of session.all(DUE, queue, now, most)) {
-    const free = key === null || key === undefined || head === 1 || session.get(HEAD, queue, key) === undefined
-    session.run(ARRIVE, free ? READY : BLOCKED, key !== null && free ? 1 : 0, seq ?? null)
-  }
 }
 
 /** When a claim can bring something: 0 = now, Infinity = not before somebody sends. Reads three index entries. */

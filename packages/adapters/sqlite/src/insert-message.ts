@@ -10,9 +10,9 @@ const INSERT = `INSERT INTO switchyard_message
 const HEAD = `SELECT 1 FROM switchyard_message INDEXED BY switchyard_head WHERE queue = ? AND order_key = ? AND head = 1`
 const WAITS = 'SELECT 1 FROM switchyard_message INDEXED BY switchyard_identity WHERE queue = ? AND id = ?'
 const DONE = 'SELECT 1 FROM switchyard_done WHERE queue = ? AND id = ? AND expires > ?'
-/** Admission against everything with this key: what waits (a lapsed lease waits), and either side's promise until settled. */
+/** Who has the key: what waits (a lapsed lease waits), and what promised to keep it until settled. */
 const UNIQUE = `SELECT 1 FROM switchyard_message INDEXED BY switchyard_unique WHERE queue = ? AND unique_key = ?
-  AND (state <> ${LEASED} OR due <= ? OR unique_active = 1 OR ? = 1) LIMIT 1`
+  AND (state <> ${LEASED} OR due <= ? OR unique_active = 1) LIMIT 1`
 const WINDOW = 'SELECT 1 FROM switchyard_window WHERE queue = ? AND key = ? AND expires > ?'
 const OPEN_WINDOW = 'INSERT OR REPLACE INTO switchyard_window (queue, key, expires) VALUES (?, ?, ?)'
 /** Two out for every one in: the table shrinks to what is alive without a sweep of its own. */
@@ -44,11 +44,10 @@ export function insertMessage(
 
   const due = now + Math.ceil(message.delayMs)
   const orderKey = message.orderKey === undefined ? null : keyText(message.orderKey)
-  // Delayed on send, a message takes its turn when it is due; only then can it hold up its key.
-  const headless = orderKey === null || message.delayMs > 0
-  const blocked = !headless && session.get(HEAD, queue.id, orderKey) !== undefined
-  const state = message.delayMs > 0 ? DELAYED : blocked ? BLOCKED : READY
-  const head = headless || blocked ? 0 : 1
+  // The order is that of sending, so that one delayed on send holds up its key like any other head.
+  const blocked = orderKey !== null && session.get(HEAD, queue.id, orderKey) !== undefined
+  const state = blocked ? BLOCKED : message.delayMs > 0 ? DELAYED : READY
+  const head = orderKey === null || blocked ? 0 : 1
   const whileKey = unique !== undefined && 'while' in unique ? keyText(unique.key) : null
   const active = unique !== undefined && 'while' in unique && unique.while === 'active' ? 1 : 0
   session.run(
@@ -75,9 +74,7 @@ export function insertMessage(
 
 function takenUnique(session: Session, queue: QueueRow, unique: NonNullable<Message['unique']>, now: number): boolean {
   const key = keyText(unique.key)
-  if (session.get(WINDOW, queue.id, key, now) !== undefined) return true
-  if (!('while' in unique)) return false
-  return session.get(UNIQUE, queue.id, key, now, unique.while === 'active' ? 1 : 0) !== undefined
+  return session.get(WINDOW, queue.id, key, now) !== undefined || session.get(UNIQUE, queue.id, key, now) !== undefined
 }
 
 function refuse(message: Message, now: number): BrokerError | null {

@@ -21,14 +21,14 @@ export async function purgeQueue(writer: Writer, queueName: string, queue: numbe
       queue: queueName,
       full: true,
       weight: PURGE_BATCH,
-      run: (session) => deleteBatch(session, queue, Number(last)),
+      run: (session, now) => deleteBatch(session, queue, Number(last), now),
     })
   }
 }
 
-function deleteBatch(session: Session, queue: number, last: number): number {
+function deleteBatch(session: Session, queue: number, last: number, now: number): number {
   const rows = session.all(DELETE, queue, last)
   // The next of a key may be one that came after the purge began, and nobody else would let it go.
-  for (const { order_key: key, head } of rows) if (head === 1) promoteNext(session, queue, String(key))
+  for (const { order_key: key, head } of rows) if (head === 1) promoteNext(session, queue, String(key), now)
   return rows.length
 }

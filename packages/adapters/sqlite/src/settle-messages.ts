@@ -12,8 +12,8 @@ const UNSETTLED = `SELECT 1 FROM switchyard_message WHERE seq = ? AND (lapses > 
 const COMPLETE = `DELETE FROM switchyard_message WHERE ${OURS}`
 const PUT_BACK = `UPDATE switchyard_message SET state = ?, due = ?, since = coalesce(?, since), note = coalesce(?, note) WHERE ${OURS}`
 const EXTEND = `UPDATE switchyard_message SET due = ? WHERE ${OURS}`
-/** The next message of an order key, once its head has gone. */
-const PROMOTE = `UPDATE switchyard_message SET state = ${READY}, head = 1 WHERE seq =
+/** The next message of an order key, once its head has gone: ready, or still delayed since its send. */
+const PROMOTE = `UPDATE switchyard_message SET state = iif(due > ?, ${DELAYED}, ${READY}), head = 1 WHERE seq =
   (SELECT seq FROM switchyard_message INDEXED BY switchyard_blocked
    WHERE queue = ? AND state = ${BLOCKED} AND order_key = ? ORDER BY seq LIMIT 1)`
 const REMEMBER = `INSERT OR REPLACE INTO switchyard_done (queue, id, expires)
@@ -50,7 +50,7 @@ export function settleMessage(session: Session, settlement: Settlement, now: num
 function complete(session: Session, receipt: Receipt, id: string, now: number): SettleResult {
   if (session.run(COMPLETE, receipt.seq, receipt.lease, now) === 0) return 'lost'
   if (session.run(REMEMBER, id, now, receipt.queue) > 0) session.run(FORGET, now)
-  promoteNext(session, receipt.queue, receipt.orderKey)
+  promoteNext(session, receipt.queue, receipt.orderKey, now)
   return 'settled'
 }
 
@@ -109,6 +109,6 @@ export function leaseUnsettled(session: Session, { seq, lease }: Receipt, lapses
 }
 
 /** Lets the next message of an order key go, if there is one. */
-export function promoteNext(session: Session, queue: number, orderKey: string | null): void {
-  if (orderKey !== null && session.run(PROMOTE, queue, orderKey) > 0) session.rings.add(queue)
+export function promoteNext(session: Session, queue: number, orderKey: string | null, now: number): void {
+  if (orderKey !== null && session.run(PROMOTE, now, queue, orderKey) > 0) session.rings.add(queue)
 }

@@ -57,9 +57,7 @@ export class Writer {
     return new Promise((resolve, reject) => {
       const deadline = this.#host.clock.now() + this.#host.callDeadlineMs
       this.#pending.push({ work, deadline, resolve: resolve as (value: unknown) => void, reject })
-      this.#draining ??= this.#drain().finally(() => {
-        this.#draining = null
-      })
+      this.#draining ??= this.#drain()
     })
   }
 
@@ -110,6 +108,8 @@ export class Writer {
       else this.#runGroup(group)
       if (this.#pending.length > 0) await turn()
     }
+    // In the same step as the look at the queue: whoever submits from now on starts the next round, and nobody is left behind.
+    this.#draining = null
   }
 
   #nextGroup(): Pending[] {
