@@ -1,13 +1,12 @@
 import type { Capabilities } from '@switchyard/core/adapter'
 import { emulated, native } from '@switchyard/core/adapter'
 import type { Settings } from './options.ts'
+import { MAX_DELAY_MS } from './wire.ts'
 
 /** Largest body of one message: a bound of ours, far below what jsonb takes (268 435 455 bytes), because a batch travels as one text. */
 export const MAX_BODY_BYTES: number = 16 * 1_024 * 1_024
 /** Messages per `insert`. */
 export const SEND_BATCH = 1_000
-/** A hundred years: what is later than that overflows no timestamp, and nobody has tested it. */
-const MAX_DELAY_MS = 100 * 365 * 86_400_000
 
 /** The manifest, for these settings. */
 export function capabilitiesOf(settings: Settings): Capabilities {

@@ -1,3 +1,4 @@
+import type { BrokerErrorCode } from '@switchyard/core/adapter'
 import {
   BrokerError,
   type ConsumeOptions,
@@ -11,13 +12,24 @@ import {
 import type { JobWithMetadata } from 'pg-boss'
 import { type Context, type PostgresTx, runCall, toDb } from './context.ts'
 import { toBrokerError } from './errors.ts'
+import { HeldLeases } from './held-leases.ts'
 import type { Hold } from './session.ts'
-import { type Receipt, receiptOf, settleAll, settledIds } from './settle.ts'
+import { fenceOf, type Receipt, receiptOf, settleAll, settledIds } from './settle.ts'
 import type { QueueShape } from './wire.ts'
-import { fromData, lapsesOf } from './wire.ts'
+import { fromData, lapsesOf, NEVER } from './wire.ts'
 
 /** Between tries while the server is away; a tenth of the 15 s within which jobs must flow again. */
 const AWAY_MOST_MS = 1_000
+
+/** Faults that end a consumer; with anything else (a standby that will be promoted, a full disk) it waits and tries again. */
+const FATAL: ReadonlySet<BrokerErrorCode> = new Set([
+  'closed',
+  'not-found',
+  'forbidden',
+  'version',
+  'unsupported',
+  'conflict',
+])
 
 /** Opens a consumer: the queue must exist, and nobody may forbid us to take from it. */
 export function consume(context: Context, queue: string, options: ConsumeOptions): Promise<PostgresConsumer> {
@@ -39,7 +51,7 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
   readonly #options: ConsumeOptions
   readonly #hold: Hold
   readonly #parked: ParkedTake<Delivery>
-  readonly #outstanding = new Map<Receipt, Delivery>()
+  readonly #held: HeldLeases
   readonly #stopRinging: () => void
   /** Opens when something may be there; replaced by each wait. */
   #bell: () => void = () => undefined
@@ -55,6 +67,15 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
     this.#hold = hold
     this.#stopRinging = context.session.onRing(shape.name, () => this.#ring())
     this.#parked = parkedTake((_max, stop) => this.#take(stop))
+    this.#held = new HeldLeases(context.host.clock, options.leaseMs, {
+      touch: (receipts) => this.#touch(receipts),
+      giveBack: (deliveries) => this.#giveBack(deliveries),
+      expire: async (receipts) => {
+        await context.boss.fail(shape.name, receipts.map(fenceOf))
+      },
+      lost: (deliveries) => options.lost(deliveries),
+      failed: (error) => context.host.report(this.#fault(error, 'keep leases')),
+    })
   }
 
   async receive(max: number, signal: AbortSignal): Promise<readonly Delivery[]> {
@@ -62,9 +83,12 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
     this.#wanted = max
     this.#ring()
     try {
-      const deliveries = await this.#parked.receive(max, signal)
-      for (const delivery of deliveries) this.#outstanding.set(receiptOf(delivery), delivery)
-      return deliveries
+      for (;;) {
+        const taken = await this.#parked.receive(max, signal)
+        const deliveries = this.#held.give(taken) // what went back meanwhile is not ours to hand over
+        if (deliveries.length > 0 || signal.aborted) return deliveries
+        if (this.#closing !== null) throw this.#closedError('receive')
+      }
     } finally {
       this.#wanted = 0
     }
@@ -75,7 +99,10 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
     return runCall(this.#context, { doing: 'settle', queue: this.#shape.name, writes: true }, async () => {
       const results = await settleAll(this.#context, this.#shape, settlements, tx === undefined ? undefined : toDb(tx))
       settlements.forEach(({ delivery }, index) => {
-        if (typeof results[index] === 'string') this.#outstanding.delete(receiptOf(delivery))
+        const answer = results[index]
+        if (answer === 'lost') this.#tellLost(delivery)
+        // the user's transaction may still roll back: then the lease is ours until it ends
+        if (answer === 'settled' && tx === undefined) this.#held.drop(delivery)
       })
       return results
     })
@@ -84,13 +111,14 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
   async extend(deliveries: readonly Delivery[]): Promise<readonly SettleResult[]> {
     if (deliveries.length === 0) return []
     return runCall(this.#context, { doing: 'extend', queue: this.#shape.name, writes: true }, async () => {
-      const attempts = deliveries
-        .map((delivery) => receiptOf(delivery))
-        .map(({ id, retryCount }) => ({ id, retryCount }))
-      const live = settledIds(await this.#context.boss.touch(this.#shape.name, attempts))
+      const at = this.#context.host.clock.now()
+      const live = await this.#touch(deliveries.map(receiptOf))
       return deliveries.map((delivery) => {
-        if (live.has(receiptOf(delivery).id)) return 'settled'
-        this.#outstanding.delete(receiptOf(delivery))
+        if (live.has(receiptOf(delivery).id)) {
+          this.#held.extended(delivery, at)
+          return 'settled'
+        }
+        this.#tellLost(delivery)
         return 'lost'
       })
     })
@@ -103,22 +131,39 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
 
   async #close(): Promise<void> {
     this.#stopRinging()
-    const parked = await this.#parked.close()
-    const back = [...parked, ...this.#outstanding.values()]
-    this.#outstanding.clear()
+    await this.#parked.close()
+    const back = this.#held.close()
     try {
-      if (back.length > 0) {
-        const settlements = back.map((delivery): Settlement => ({ kind: 'release', delivery, delayMs: 0 }))
-        await runCall(this.#context, { doing: 'give back', queue: this.#shape.name, writes: true }, () =>
-          settleAll(this.#context, this.#shape, settlements, undefined),
-        )
-      }
+      if (back.length > 0) await this.#giveBack(back)
     } catch (error) {
-      // their leases end by themselves
-      this.#context.host.report(toBrokerError(error, { doing: 'give back', queue: this.#shape.name, writes: true }))
+      this.#context.host.report(this.#fault(error, 'give back')) // their leases end by themselves
     } finally {
       await this.#hold.release()
     }
+  }
+
+  /** Two receipts of one id never share a statement: its answer names ids only, and the older one is lost anyway. */
+  async #touch(receipts: readonly Receipt[]): Promise<ReadonlySet<string>> {
+    const newest = new Map<string, Receipt>()
+    for (const receipt of receipts) {
+      const other = newest.get(receipt.id)
+      if (other === undefined || other.retryCount < receipt.retryCount) newest.set(receipt.id, receipt)
+    }
+    return settledIds(await this.#context.boss.touch(this.#shape.name, [...newest.values()].map(fenceOf)))
+  }
+
+  async #giveBack(deliveries: readonly Delivery[]): Promise<void> {
+    const settlements = deliveries.map((delivery): Settlement => ({ kind: 'release', delivery, delayMs: 0 }))
+    const call = { doing: 'give back', queue: this.#shape.name, writes: true }
+    const results = await runCall(this.#context, call, () =>
+      settleAll(this.#context, this.#shape, settlements, undefined),
+    )
+    const fault = results.find((result) => typeof result !== 'string')
+    if (fault !== undefined) throw fault
+  }
+
+  #tellLost(delivery: Delivery): void {
+    if (this.#held.drop(delivery)) this.#options.lost([delivery])
   }
 
   /** One take: waits for demand and for messages; comes back soon after `stop`. */
@@ -145,10 +190,12 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
         db: database.micros,
       })
       this.#failures = 0
-      return jobs.sort(byAge).map((job) => deliveryOf(job, leasedAt))
+      const deliveries = jobs.sort(byAge).map((job) => deliveryOf(job, leasedAt))
+      this.#held.park(deliveries)
+      return deliveries
     } catch (error) {
-      const fault = toBrokerError(error, { doing: 'receive', queue: this.#shape.name, writes: true })
-      if (!fault.retryable || this.#context.closed) throw fault
+      const fault = this.#fault(error, 'receive')
+      if ((FATAL.has(fault.code) && !fault.retryable) || this.#context.closed) throw fault
       if (this.#failures === 0) host.report(fault)
       this.#failures += 1
       return []
@@ -194,6 +241,10 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
     this.#bell = () => undefined
   }
 
+  #fault(error: unknown, doing: string): BrokerError {
+    return toBrokerError(error, { doing, queue: this.#shape.name, writes: true })
+  }
+
   #closedError(doing: string): BrokerError {
     return new BrokerError({
       code: 'closed',
@@ -216,7 +267,8 @@ function byAge(one: JobWithMetadata<unknown>, other: JobWithMetadata<unknown>): 
 
 function deliveryOf(job: JobWithMetadata<unknown>, leasedAt: number): Delivery {
   const stored = fromData(job.data)
-  const receipt: Receipt = { id: job.id, retryCount: job.retryCount, stored }
+  const heartbeatMs = (job.heartbeatSeconds ?? NEVER) * 1_000
+  const receipt: Receipt = { id: job.id, retryCount: job.retryCount, stored, heartbeatMs }
   return {
     message: { id: job.id, body: stored.body },
     note: stored.note,

@@ -4,7 +4,7 @@ import { MAX_BODY_BYTES, SEND_BATCH } from './capabilities.ts'
 import { type Context, type PostgresTx, runCall, toDb } from './context.ts'
 import { toBrokerError } from './errors.ts'
 import type { QueueShape } from './wire.ts'
-import { toInsert } from './wire.ts'
+import { delayRefusal, MAX_DELAY_MS, toInsert } from './wire.ts'
 
 /** Bytes of bodies in one INSERT; a larger batch is split. */
 const BATCH_BYTES = 16 * 1_024 * 1_024
@@ -82,6 +82,7 @@ function refusalOf(message: Message, shape: QueueShape): BrokerError | undefined
     new BrokerError({ code, adapter: 'postgres', queue: shape.name, message: `message ${message.id}: ${text}` })
   const bytes = Buffer.byteLength(message.body)
   if (bytes > MAX_BODY_BYTES) return refused('too-large', `${bytes} bytes are more than ${MAX_BODY_BYTES}`)
+  if (!(message.delayMs >= 0 && message.delayMs <= MAX_DELAY_MS)) return delayRefusal(message.delayMs, shape.name)
   if (message.orderKey !== undefined && !shape.ordered)
     return refused('unsupported', 'an order key needs a queue declared with `ordered: true`')
   if (message.unique === undefined) return undefined

@@ -4,13 +4,15 @@ import type { Context } from './context.ts'
 import { toBrokerError } from './errors.ts'
 import { insertMessages } from './producer.ts'
 import type { QueueShape, Stored } from './wire.ts'
-import { delayText } from './wire.ts'
+import { delayRefusal, delayText, MAX_DELAY_MS } from './wire.ts'
 
 /** What names one lease: pg-boss settles exactly the attempt that was fetched. */
 export interface Receipt {
   readonly id: string
   readonly retryCount: number
   readonly stored: Stored
+  /** The lease that the server knows: fixed when the message was stored. */
+  readonly heartbeatMs: number
 }
 
 /** Looks inside a delivery of ours; core hands back only what it was given. */
@@ -101,7 +103,7 @@ async function end(
   group: readonly Settlement[],
   db: Db | undefined,
 ): Promise<ReadonlySet<string>> {
-  const attempts = group.map(({ delivery }) => fenceOf(delivery))
+  const attempts = group.map(({ delivery }) => fenceOf(receiptOf(delivery)))
   const options = db === undefined ? {} : { db }
   const { boss } = context
   const response = shape.remembers
@@ -112,7 +114,9 @@ async function end(
 
 /** `fail` ends the lease; `update`, in the same transaction, says when to come back and what to remember. */
 async function putBack({ context, shape }: Place, group: readonly PutBack[], db: Db): Promise<ReadonlySet<string>> {
-  const attempts = group.map(({ delivery }) => fenceOf(delivery))
+  const late = group.find(({ delayMs }) => !(delayMs >= 0 && delayMs <= MAX_DELAY_MS))
+  if (late !== undefined) throw delayRefusal(late.delayMs, shape.name)
+  const attempts = group.map(({ delivery }) => fenceOf(receiptOf(delivery)))
   const settled = settledIds(await context.boss.fail(shape.name, attempts, null, { db }))
   for (const { kind, delivery, delayMs, note } of group) {
     const { id, stored } = receiptOf(delivery)
@@ -146,7 +150,7 @@ async function move(place: Place, group: readonly Move[], db: Db): Promise<Reado
   return settled
 }
 
-function fenceOf(delivery: Delivery): { id: string; retryCount: number } {
-  const { id, retryCount } = receiptOf(delivery)
+/** What pg-boss fences by. */
+export function fenceOf({ id, retryCount }: Receipt): { readonly id: string; readonly retryCount: number } {
   return { id, retryCount }
 }

@@ -1,4 +1,4 @@
-import type { Message } from '@switchyard/core/adapter'
+import { BrokerError, type Message } from '@switchyard/core/adapter'
 import type { JobInsert } from 'pg-boss'
 
 /** A 32-bit "never": retries, expiry and retention of pg-boss are switched off with it. */
@@ -43,6 +43,15 @@ export function toInsert(message: Message, queue: QueueShape, back: number): Job
     retentionSeconds: NEVER,
     heartbeatSeconds: queue.leaseSeconds,
   }
+}
+
+/** A hundred years: our own bound, far from where timestamps overflow. */
+export const MAX_DELAY_MS: number = 100 * 365 * 86_400_000
+
+/** What is beyond it is refused, never shortened. */
+export function delayRefusal(delayMs: number, queue: string): BrokerError {
+  const message = `a delay of ${delayMs} ms is not within 0 and ${MAX_DELAY_MS} ms`
+  return new BrokerError({ code: 'invalid', adapter: 'postgres', queue, message })
 }
 
 /** A delay as an interval: added to the server's own clock. */
