@@ -1,1 +1,2 @@
-export {}
+export type { RabbitmqOptions } from './options.ts'
+export { adapterFromUrl, rabbitmq } from './rabbitmq.ts'
