@@ -106,5 +106,5 @@ export function lifeOf(trail: JobTrail): readonly HistoryEvent[] {
   for (const { invoke, result } of trail.enqueues) events.push(invoke, ...(result === null ? [] : [result]))
   for (const lease of trail.leases) events.push(lease.deliver, ...lease.settles, ...lease.results, ...lease.losses)
   for (const { start, end } of trail.executions) events.push(start, ...(end === null ? [] : [end]))
-  return events.sort((a, b) => a.atMs - b.atMs)
+  return events.sort((a, b) => a.atMs - b.atMs || (a.proc === b.proc ? a.seq - b.seq : 0))
 }
