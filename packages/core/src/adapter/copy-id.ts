@@ -1,16 +1,6 @@
-import { createHash } from 'node:crypto'
+import { uuidV5 } from '../runtime/uuid.ts'
 
-/** RFC 9562 section 5.5: SHA-1 of namespace and name, version 5, variant 10. */
-export function uuidV5(namespace: string, name: string): string {
-  const digest = createHash('sha1')
-    .update(Buffer.from(namespace.replaceAll('-', ''), 'hex'))
-    .update(name)
-    .digest()
-  digest[6] = ((digest[6] ?? 0) & 0x0f) | 0x50
-  digest[8] = ((digest[8] ?? 0) & 0x3f) | 0x80
-  const hex = digest.toString('hex', 0, 16)
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
-}
+export { uuidV5 } from '../runtime/uuid.ts'
 
 /**
  * The broker id of a copy that core or an adapter makes of a message (composed retry and release, move, replay):

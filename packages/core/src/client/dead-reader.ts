@@ -1,0 +1,81 @@
+import type { Adapter, Consumer, Delivery, Settlement, SettleResult } from '../adapter/adapter.ts'
+import type { Cancel, Clock } from '../runtime/clock.ts'
+
+/** Leases per receive. */
+const PAGE = 100
+/** A receive that brings nothing for this long means that the dead queue has no more, where the broker cannot count. */
+const SILENCE_MS = 1_000
+
+/**
+ * Takes the letters of one dead queue for a while: leases page after page, keeps the leases of those that are only looked
+ * at, and gives them back unchanged at the end, so that looking loses and ages nothing. Exclusive where the broker can.
+ */
+export class DeadReader implements AsyncDisposable {
+  readonly #clock: Clock
+  readonly #consumer: Consumer
+  readonly #held = new Set<Delivery>()
+  readonly #leaseMs: number
+  readonly #expected: number | null
+  #taken = 0
+  #cancel: Cancel | null = null
+
+  private constructor(parts: { clock: Clock; consumer: Consumer; leaseMs: number; expected: number | null }) {
+    this.#clock = parts.clock
+    this.#consumer = parts.consumer
+    this.#leaseMs = parts.leaseMs
+    this.#expected = parts.expected
+    this.#keep()
+  }
+
+  static async open(adapter: Adapter, clock: Clock, queue: string, leaseMs: number): Promise<DeadReader> {
+    const { ready } = await adapter.stats(queue)
+    const consumer = await adapter.consume(queue, {
+      leaseMs,
+      prefetch: 0,
+      ...(adapter.capabilities.exclusive.value ? { exclusive: true } : {}),
+      lost: () => {},
+    })
+    return new DeadReader({ clock, consumer, leaseMs, expected: ready?.exact === true ? ready.value : null })
+  }
+
+  /** The next letters, at most `max`; empty when there are no more. They stay leased until settled or closed. */
+  async next(max: number): Promise<readonly Delivery[]> {
+    const left = this.#expected === null ? max : Math.min(max, this.#expected - this.#taken)
+    if (left <= 0) return []
+    const silence = new AbortController()
+    const cancel = this.#clock.schedule(SILENCE_MS, () => silence.abort())
+    try {
+      const deliveries = await this.#consumer.receive(Math.min(PAGE, left), silence.signal)
+      for (const delivery of deliveries) this.#held.add(delivery)
+      this.#taken += deliveries.length
+      return deliveries
+    } finally {
+      cancel()
+    }
+  }
+
+  async settle(settlement: Settlement): Promise<SettleResult> {
+    const [result] = await this.#consumer.settle([settlement])
+    this.#held.delete(settlement.delivery)
+    return result ?? 'lost'
+  }
+
+  #keep(): void {
+    this.#cancel = this.#clock.schedule(this.#leaseMs / 3, () => {
+      // A failed renewal shows when the letter is settled: it answers `lost`, and nothing was changed.
+      if (this.#held.size > 0) this.#consumer.extend([...this.#held]).catch(() => {})
+      this.#keep()
+    })
+  }
+
+  /** Gives back what was only looked at, in the order in which it came. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#cancel?.()
+    try {
+      const releases = [...this.#held].map((delivery): Settlement => ({ kind: 'release', delivery, delayMs: 0 }))
+      if (releases.length > 0) await this.#consumer.settle(releases)
+    } finally {
+      await this.#consumer.close()
+    }
+  }
+}

@@ -1,0 +1,25 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import { type ErrorPlace, InvalidPayloadError, type PayloadIssue } from '../errors.ts'
+
+/** Runs a Standard Schema; gives its output, or throws InvalidPayloadError with every issue. Asynchronous schemas work. */
+export function validate<Output>(
+  schema: StandardSchemaV1<unknown, Output>,
+  payload: unknown,
+  place: ErrorPlace,
+): Output | Promise<Output> {
+  const result = schema['~standard'].validate(payload)
+  return result instanceof Promise ? result.then((settled) => outputOf(settled, place)) : outputOf(result, place)
+}
+
+function outputOf<Output>(result: StandardSchemaV1.Result<Output>, place: ErrorPlace): Output {
+  if (result.issues === undefined) return result.value
+  const issues = result.issues.map(
+    (issue): PayloadIssue => ({ path: (issue.path ?? []).map(segment).join('.'), message: issue.message }),
+  )
+  const list = issues.map((issue) => (issue.path === '' ? issue.message : `${issue.path}: ${issue.message}`)).join('; ')
+  throw new InvalidPayloadError(`job ${JSON.stringify(place.job ?? '?')}: payload refused: ${list}`, place, issues)
+}
+
+function segment(part: PropertyKey | StandardSchemaV1.PathSegment): string {
+  return String(typeof part === 'object' ? part.key : part)
+}

@@ -1,0 +1,84 @@
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { AdapterFactory } from './adapter/adapter.ts'
+import { ConfigError } from './errors.ts'
+
+/** URL scheme -> package of the adapter. */
+const SCHEMES: Readonly<Record<string, string>> = {
+  memory: '@switchyard/memory',
+  sqlite: '@switchyard/sqlite',
+  redis: '@switchyard/redis',
+  rediss: '@switchyard/redis',
+  amqp: '@switchyard/rabbitmq',
+  amqps: '@switchyard/rabbitmq',
+  sqs: '@switchyard/sqs',
+  postgres: '@switchyard/postgres',
+  postgresql: '@switchyard/postgres',
+}
+
+const EXAMPLES = 'memory:, sqlite:FILE, redis://HOST, amqp://HOST, sqs://REGION, postgres://HOST/DB'
+
+/** What every adapter package exports for URLs. */
+interface AdapterModule {
+  readonly adapterFromUrl?: (url: string, base?: string) => AdapterFactory
+}
+
+/** A broker URL without user, password and query, for messages. */
+export function maskedUrl(url: string): string {
+  const colon = url.indexOf(':')
+  if (colon === -1) return JSON.stringify(url.slice(0, 20))
+  const rest = url.slice(colon + 1)
+  if (!rest.startsWith('//')) return url.split('?')[0] ?? url
+  const host = (rest.slice(2).split(/[/?#]/)[0] ?? '').split('@').at(-1) ?? ''
+  const path = rest.slice(2).match(/\/[^?#]*/)?.[0] ?? ''
+  return `${url.slice(0, colon)}://${host}${path.includes('@') ? '' : path}`
+}
+
+/**
+ * Finds the adapter for a URL: its package is looked for from `base` (the config file's folder), then from the working
+ * directory, then beside core. Nothing is opened.
+ */
+export async function resolveBroker(url: string, base: string): Promise<AdapterFactory> {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
+  const name = scheme === undefined ? undefined : SCHEMES[scheme]
+  if (scheme === undefined || name === undefined) {
+    const what = scheme === undefined ? 'is not a URL' : `has the unknown scheme ${JSON.stringify(scheme)}`
+    throw new ConfigError(`broker ${scheme === undefined ? '' : maskedUrl(url)} ${what}; use one of ${EXAMPLES}`, {
+      option: 'broker',
+    })
+  }
+  const module = await load(name, [base, process.cwd()])
+  if (typeof module.adapterFromUrl !== 'function') {
+    throw new ConfigError(`${name} exports no adapterFromUrl: it is not a Switchyard adapter of this version`, {
+      option: 'broker',
+      broker: name,
+    })
+  }
+  return module.adapterFromUrl(url, base)
+}
+
+async function load(name: string, folders: readonly string[]): Promise<AdapterModule> {
+  for (const folder of folders) {
+    const found = resolveFrom(name, folder)
+    if (found !== null) return (await import(found)) as AdapterModule
+  }
+  try {
+    return (await import(name)) as AdapterModule
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw cause
+    throw new ConfigError(
+      `the adapter ${name} is not installed; run: npm install ${name}`,
+      { option: 'broker', broker: name },
+      cause,
+    )
+  }
+}
+
+function resolveFrom(name: string, folder: string): string | null {
+  try {
+    return pathToFileURL(createRequire(join(folder, 'package.json')).resolve(name)).href
+  } catch {
+    return null
+  }
+}
