@@ -39,6 +39,9 @@ export class ExclusiveLease {
   readonly #host: AdapterHost
   #renewal: Cancel | null = null
   #left = false
+  #ousted: BrokerError | null = null
+  /** Called once when the queue turns out to be somebody else's. */
+  onOusted: () => void = () => {}
 
   constructor(queue: number, queueName: string, writer: Writer, host: AdapterHost) {
     this.token = Buffer.from(host.clock.randomBytes(16)).toString('hex')
@@ -67,6 +70,11 @@ export class ExclusiveLease {
     session.run(TAKE, this.#queue, this.token, now + EXCLUSIVE_MS)
   }
 
+  /** Why this consumer can never deliver again; null while the queue is ours. */
+  get ousted(): BrokerError | null {
+    return this.#ousted
+  }
+
   /** Lets others in again. */
   async leave(): Promise<void> {
     this.#left = true
@@ -86,11 +94,16 @@ export class ExclusiveLease {
   #scheduleRenewal(): void {
     if (this.#left) return
     this.#renewal = this.#host.clock.schedule(EXCLUSIVE_MS / 3, () => {
-      // Failing to renew is told by the next claim, which needs the row; here it only must not be unhandled.
-      this.hold().catch((error: unknown) => {
-        if (error instanceof BrokerError && error.code !== 'closed') this.#host.report(error)
-        if (!(error instanceof BrokerError) || error.retryable) this.#scheduleRenewal()
-      })
+      this.hold().catch((error: unknown) => this.#renewalFailed(error))
     })
+  }
+
+  #renewalFailed(error: unknown): void {
+    if (!(error instanceof BrokerError) || error.code === 'closed') return
+    this.#host.report(error)
+    if (error.code === 'conflict') {
+      this.#ousted = error
+      this.onOusted()
+    } else this.#scheduleRenewal()
   }
 }

@@ -53,10 +53,12 @@ export class SqliteConsumer implements Consumer<DatabaseSync> {
   constructor(parts: ConsumerParts) {
     this.#parts = parts
     this.#held = new HeldLeases(parts.host.clock, (deliveries) => void this.#tellEnded(deliveries))
-    this.#mute = parts.bells.listen(parts.queue, () => {
+    const ring = () => {
       this.#rung = true
       this.#wake()
-    })
+    }
+    this.#mute = parts.bells.listen(parts.queue, ring)
+    if (parts.exclusive !== null) parts.exclusive.onOusted = ring
   }
 
   async receive(max: number, signal: AbortSignal): Promise<readonly Delivery[]> {
@@ -65,6 +67,8 @@ export class SqliteConsumer implements Consumer<DatabaseSync> {
     for (;;) {
       const ready = this.#handOver(max)
       if (ready.length > 0 || either.aborted) return ready
+      const ousted = this.#parts.exclusive?.ousted ?? null
+      if (ousted !== null) throw ousted
       try {
         if (this.#flight === null && !(await this.#mayClaim())) await this.#wait(either)
         else {
