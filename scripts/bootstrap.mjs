@@ -12,10 +12,7 @@ import os from 'node:os'
 import path from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-
-const NODE_VERSION = '24.21.0'
-const PNPM_VERSION = '12.21.0'
-const TOOLS = ['--yes', '-p', `node@${NODE_VERSION}`, '-p', `pnpm@${PNPM_VERSION}`, '--']
+import { NODE_VERSION, PNPM_VERSION, WITH_TOOLS } from './pinned-tools.mjs'
 
 /** Attempts at anything that talks to the registry, and the pause between them. */
 const DOWNLOAD_ATTEMPTS = 3
@@ -148,8 +145,8 @@ async function download(what, command) {
   say(`  fetching ${what} ...`)
   for (let attempt = 1; ; attempt++) {
     const timer = setInterval(() => say(`  still fetching (${seconds(startedAt)}) ...`), STILL_THERE_MS)
-    const { code, output } = await npx([...TOOLS, ...command]).finally(() => clearInterval(timer))
-    fs.appendFileSync(logFile, `$ npx ${[...TOOLS, ...command].join(' ')}\n${output}\n[exit code ${code}]\n\n`)
+    const { code, output } = await npx([...WITH_TOOLS, ...command]).finally(() => clearInterval(timer))
+    fs.appendFileSync(logFile, `$ npx ${[...WITH_TOOLS, ...command].join(' ')}\n${output}\n[exit code ${code}]\n\n`)
     if (code === 0) return
     const hopeless = HOPELESS.find(([pattern]) => pattern.test(output))
     if (hopeless || attempt === DOWNLOAD_ATTEMPTS) {

@@ -8,6 +8,11 @@ const STEPS = [
   { group: 'lint', name: 'lint and format (biome)', command: ['biome', 'check', '.'] },
   { group: 'types', name: 'types (tsc)', command: ['tsc', '--noEmit', '-p', 'tsconfig.json'] },
   {
+    group: 'types',
+    name: 'types of what is published (tsc)',
+    command: ['tsc', '--noEmit', '-p', 'tsconfig.build.json'],
+  },
+  {
     group: 'rooms',
     name: 'house rules (rooms test)',
     command: ['vitest', 'run', '--project', 'unit', 'scripts/rooms.test.ts'],

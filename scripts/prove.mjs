@@ -1,0 +1,21 @@
+/*
+ * npm run prove: the gates that are too slow, or too late in a change, for npm test. `npm run prove -- --only packages` runs a part.
+ */
+import process from 'node:process'
+import { runSteps } from './run-steps.mjs'
+
+const STEPS = [
+  { group: 'unused', name: 'unused code and dependencies (knip)', command: ['knip', '--no-progress', '--no-config-hints'] },
+  {
+    group: 'packages',
+    name: 'what would be published (publint, attw, API)',
+    command: ['node', 'scripts/check-packages.mjs'],
+  },
+  {
+    group: 'packages',
+    name: 'installed outside, Node 24 and 26, JS and TS',
+    command: ['node', 'scripts/consume-packages.mjs'],
+  },
+]
+
+process.exitCode = await runSteps('npm run prove', STEPS, process.argv.slice(2))
