@@ -17,8 +17,8 @@ export function capabilitiesOf(settings: Settings): Capabilities {
     minLeaseMs: native(1_000, 'heartbeats count in whole seconds; a lease is rounded up to the next one'),
     maxLeaseMs: native(2_147_483_647_000, 'heartbeat_seconds is a 32-bit integer'),
     maxLapseLateMs: native(
-      Math.ceil(monitorIntervalMs * 1.25) + pollMs + 1_500,
-      'monitor interval and a quarter, the poll, the rounding of the lease to whole seconds, 0.5 s for the pass; each pass counts the whole table (0.2 s per million rows), so a shorter interval costs CPU',
+      monitorIntervalMs * 1.5 + pollMs + 1_500,
+      'one and a half monitor intervals, the poll, the rounding of the lease to whole seconds, 0.5 s for the pass; each pass counts the whole table (0.2 s per million rows), so a shorter interval costs CPU',
     ),
     fenced: native(true, 'every settlement names the attempt (id, retryCount) that it was leased as'),
     note: native('atomic', 'replaces the data of the job in the transaction that puts it back'),

@@ -9,12 +9,12 @@ import {
   type Settlement,
   type SettleResult,
 } from '@switchyard/core/adapter'
-import type { JobWithMetadata } from 'pg-boss'
+import type { Db, JobWithMetadata } from 'pg-boss'
 import { type Context, type PostgresTx, runCall, toDb } from './context.ts'
 import { toBrokerError } from './errors.ts'
 import { HeldLeases } from './held-leases.ts'
 import type { Hold } from './session.ts'
-import { fenceOf, type Receipt, receiptOf, settleAll, settledIds } from './settle.ts'
+import { confirm, fenceOf, type Receipt, receiptOf, settleAll, settledIds } from './settle.ts'
 import type { QueueShape } from './wire.ts'
 import { fromData, lapsesOf, NEVER } from './wire.ts'
 
@@ -96,25 +96,50 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
 
   async settle(settlements: readonly Settlement[], tx?: PostgresTx): Promise<readonly SettleResult[]> {
     if (settlements.length === 0) return []
-    return runCall(this.#context, { doing: 'settle', queue: this.#shape.name, writes: true }, async () => {
-      const results = await settleAll(this.#context, this.#shape, settlements, tx === undefined ? undefined : toDb(tx))
-      settlements.forEach(({ delivery }, index) => {
-        const answer = results[index]
-        if (answer === 'lost') this.#tellLost(delivery)
-        // the user's transaction may still roll back: then the lease is ours until it ends
-        if (answer === 'settled' && tx === undefined) this.#held.drop(delivery)
-      })
-      return results
+    const call = { doing: 'settle', queue: this.#shape.name, writes: true }
+    let results: readonly SettleResult[]
+    try {
+      results = await runCall(this.#context, call, () =>
+        this.#settle(settlements, tx === undefined ? undefined : toDb(tx)),
+      )
+    } catch (error) {
+      const fault = toBrokerError(error, call)
+      if (tx !== undefined || !fault.retryable) throw fault
+      results = settlements.map(() => fault)
+    }
+    settlements.forEach(({ delivery }, index) => {
+      const answer = results[index]
+      if (answer === 'lost') this.#tellLost(delivery)
+      // the user's transaction may still roll back: then the lease is ours until it ends
+      else if (answer === 'settled' && tx === undefined) this.#held.drop(delivery)
+      else this.#held.doubt(delivery)
     })
+    return results
+  }
+
+  async #settle(settlements: readonly Settlement[], tx: Db | undefined): Promise<readonly SettleResult[]> {
+    const late = settlements.filter(({ delivery }) => !this.#held.trusts(delivery))
+    const receipts = late.map(({ delivery }) => receiptOf(delivery))
+    const confirmed = await confirm(this.#context, this.#shape.name, receipts, tx)
+    const gone = new Set(late.filter(({ delivery }) => !confirmed.has(receiptOf(delivery))))
+    const ours = settlements.filter((one) => !gone.has(one))
+    const answers = await settleAll(this.#context, this.#shape, ours, tx)
+    let next = 0
+    return settlements.map((one) => (gone.has(one) ? 'lost' : (answers[next++] ?? 'lost')))
   }
 
   async extend(deliveries: readonly Delivery[]): Promise<readonly SettleResult[]> {
     if (deliveries.length === 0) return []
     return runCall(this.#context, { doing: 'extend', queue: this.#shape.name, writes: true }, async () => {
       const at = this.#context.host.clock.now()
-      const live = await this.#touch(deliveries.map(receiptOf))
+      const [sure, late] = [true, false].map((trusted) =>
+        deliveries.filter((delivery) => this.#held.trusts(delivery) === trusted).map(receiptOf),
+      )
+      const live = await this.#touch(sure ?? [])
+      const confirmed = await confirm(this.#context, this.#shape.name, late ?? [], undefined)
       return deliveries.map((delivery) => {
-        if (live.has(receiptOf(delivery).id)) {
+        const receipt = receiptOf(delivery)
+        if (live.has(receipt) || confirmed.has(receipt)) {
           this.#held.extended(delivery, at)
           return 'settled'
         }
@@ -132,7 +157,8 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
   async #close(): Promise<void> {
     this.#stopRinging()
     await this.#parked.close()
-    const back = this.#held.close()
+    this.#held.close()
+    const back = this.#held.all()
     try {
       if (back.length > 0) await this.#giveBack(back)
     } catch (error) {
@@ -142,22 +168,22 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
     }
   }
 
-  /** Two receipts of one id never share a statement: its answer names ids only, and the older one is lost anyway. */
-  async #touch(receipts: readonly Receipt[]): Promise<ReadonlySet<string>> {
+  /** Renews; the ones that stood. A consumer holds at most one live lease of an id. */
+  async #touch(receipts: readonly Receipt[]): Promise<ReadonlySet<Receipt>> {
     const newest = new Map<string, Receipt>()
     for (const receipt of receipts) {
       const other = newest.get(receipt.id)
       if (other === undefined || other.retryCount < receipt.retryCount) newest.set(receipt.id, receipt)
     }
-    return settledIds(await this.#context.boss.touch(this.#shape.name, [...newest.values()].map(fenceOf)))
+    if (newest.size === 0) return new Set()
+    const live = settledIds(await this.#context.boss.touch(this.#shape.name, [...newest.values()].map(fenceOf)))
+    return new Set([...newest.values()].filter(({ id }) => live.has(id)))
   }
 
   async #giveBack(deliveries: readonly Delivery[]): Promise<void> {
     const settlements = deliveries.map((delivery): Settlement => ({ kind: 'release', delivery, delayMs: 0 }))
     const call = { doing: 'give back', queue: this.#shape.name, writes: true }
-    const results = await runCall(this.#context, call, () =>
-      settleAll(this.#context, this.#shape, settlements, undefined),
-    )
+    const results = await runCall(this.#context, call, () => this.#settle(settlements, undefined))
     const fault = results.find((result) => typeof result !== 'string')
     if (fault !== undefined) throw fault
   }
@@ -268,7 +294,13 @@ function byAge(one: JobWithMetadata<unknown>, other: JobWithMetadata<unknown>): 
 function deliveryOf(job: JobWithMetadata<unknown>, leasedAt: number): Delivery {
   const stored = fromData(job.data)
   const heartbeatMs = (job.heartbeatSeconds ?? NEVER) * 1_000
-  const receipt: Receipt = { id: job.id, retryCount: job.retryCount, stored, heartbeatMs }
+  const receipt: Receipt = {
+    id: job.id,
+    retryCount: job.retryCount,
+    stored,
+    heartbeatMs,
+    createdMs: Number(job.createdOn) / 1_000,
+  }
   return {
     message: { id: job.id, body: stored.body },
     note: stored.note,

@@ -4,7 +4,7 @@ import { type Receipt, receiptOf } from './settle.ts'
 /** What the keeper may do to leases; each answers with the receipts it still found live. */
 export interface LeaseActions {
   /** Renews at the server. */
-  touch(receipts: readonly Receipt[]): Promise<ReadonlySet<string>>
+  touch(receipts: readonly Receipt[]): Promise<ReadonlySet<Receipt>>
   /** Gives back without a lapse. */
   giveBack(deliveries: readonly Delivery[]): Promise<void>
   /** Ends the lease as a lapse. */
@@ -23,6 +23,8 @@ interface Held {
   endsAt: number
   /** Last renewal at the server, host clock, read before the call. */
   touchedAt: number
+  /** A settlement of it got no answer, or waits for the user's commit. */
+  doubtful: boolean
 }
 
 /**
@@ -48,6 +50,9 @@ export class HeldLeases {
 
   /** Freshly leased, not yet handed over. */
   park(deliveries: readonly Delivery[]): void {
+    const now = this.#clock.now()
+    // settled in a transaction that has committed by now, or answered by nobody: nothing of ours any more
+    for (const [receipt, { doubtful, endsAt }] of this.#held) if (doubtful && endsAt < now) this.#held.delete(receipt)
     for (const delivery of deliveries) {
       const { leasedAt } = delivery
       const receipt = receiptOf(delivery)
@@ -57,6 +62,7 @@ export class HeldLeases {
         given: false,
         endsAt: leasedAt + this.#leaseMs,
         touchedAt: leasedAt,
+        doubtful: false,
       })
     }
     this.#schedule()
@@ -72,6 +78,19 @@ export class HeldLeases {
     })
   }
 
+  /** True while its lease cannot have ended at the server: renewed less than three quarters of it ago, and nothing in doubt. */
+  trusts(delivery: Delivery): boolean {
+    const held = this.#held.get(receiptOf(delivery))
+    if (held === undefined || held.doubtful) return false
+    return this.#clock.now() < held.touchedAt + 0.75 * held.receipt.heartbeatMs
+  }
+
+  /** How its settlement ended is not known. */
+  doubt(delivery: Delivery): void {
+    const held = this.#held.get(receiptOf(delivery))
+    if (held !== undefined) held.doubtful = true
+  }
+
   /** Settled, or known to be lost: true when it was held until now. */
   drop(delivery: Delivery): boolean {
     return this.#held.delete(receiptOf(delivery))
@@ -83,16 +102,19 @@ export class HeldLeases {
     if (held === undefined) return
     held.endsAt = at + this.#leaseMs
     held.touchedAt = at
+    held.doubtful = false
     this.#schedule()
   }
 
-  /** Ends the keeping and returns everything held. */
-  close(): readonly Delivery[] {
+  /** Everything held, given or not. */
+  all(): readonly Delivery[] {
+    return [...this.#held.values()].map(({ delivery }) => delivery)
+  }
+
+  /** No timer from now on. */
+  close(): void {
     this.#closed = true
     this.#cancel?.()
-    const all = [...this.#held.values()].map(({ delivery }) => delivery)
-    this.#held.clear()
-    return all
   }
 
   /** When something must be done about it; Infinity: never by us. */
@@ -134,15 +156,20 @@ export class HeldLeases {
     const renew = due.filter((held) => !back.includes(held) && !over.includes(held))
     for (const { receipt } of [...back, ...over]) this.#held.delete(receipt)
     if (over.length > 0) {
-      this.#actions.lost(over.map(({ delivery }) => delivery))
+      this.#tellLost(over)
       await this.#actions.expire(over.map(({ receipt }) => receipt))
     }
     if (back.length > 0) await this.#actions.giveBack(back.map(({ delivery }) => delivery))
     if (renew.length === 0) return
     for (const held of renew) held.touchedAt = now // also when it fails: the next try is a third of the heartbeat later
     const live = await this.#actions.touch(renew.map(({ receipt }) => receipt))
-    const gone = renew.filter(({ receipt }) => !live.has(receipt.id) && this.#held.delete(receipt))
-    const given = gone.filter((held) => held.given)
-    if (given.length > 0) this.#actions.lost(given.map(({ delivery }) => delivery))
+    const gone = renew.filter(({ receipt }) => !live.has(receipt) && this.#held.delete(receipt))
+    this.#tellLost(gone)
+  }
+
+  /** Core never saw what was not given; what is in doubt may have been settled. */
+  #tellLost(gone: readonly Held[]): void {
+    const lost = gone.filter(({ given, doubtful }) => given && !doubtful).map(({ delivery }) => delivery)
+    if (lost.length > 0) this.#actions.lost(lost)
   }
 }

@@ -36,7 +36,7 @@ export class Queues {
     }
     let found = await this.#boss.getQueue(spec.name)
     if (found === null) {
-      await this.#boss.createQueue(spec.name, { policy, ...options })
+      await this.#boss.createQueue(spec.name, { policy, partition: true, ...options })
       found = await this.#boss.getQueue(spec.name)
     }
     if (found?.policy !== policy) {
@@ -51,6 +51,11 @@ export class Queues {
     const same = wanted.every(([name, value]) => (found as unknown as Record<string, unknown>)[name] === value)
     if (!same) await this.#boss.updateQueue(spec.name, options)
     this.#known.set(spec.name, { name: spec.name, leaseSeconds, ordered: spec.ordered, remembers: spec.dedupeMs > 0 })
+  }
+
+  /** The queues that this process has to do with. */
+  names(): readonly string[] {
+    return [...this.#known.keys()]
   }
 
   /** What a queue looks like, declared here or by anyone. Rejects with `not-found`. */

@@ -1,6 +1,7 @@
 import { BrokerError, type Delivery, type Message, type Settlement, type SettleResult } from '@switchyard/core/adapter'
 import type { CommandResponse, Db } from 'pg-boss'
 import type { Context } from './context.ts'
+import { parseMicroseconds } from './database.ts'
 import { toBrokerError } from './errors.ts'
 import { insertMessages } from './producer.ts'
 import type { QueueShape, Stored } from './wire.ts'
@@ -13,6 +14,8 @@ export interface Receipt {
   readonly stored: Stored
   /** The lease that the server knows: fixed when the message was stored. */
   readonly heartbeatMs: number
+  /** When the job was stored, epoch ms: an id that was completed and sent again starts its attempts anew. */
+  readonly createdMs: number
 }
 
 /** Looks inside a delivery of ours; core hands back only what it was given. */
@@ -29,6 +32,34 @@ export function settledIds(response: CommandResponse): ReadonlySet<string> {
     adapter: 'postgres',
     message: 'this pg-boss does not say which jobs it settled; version 12.35.0 is needed',
   })
+}
+
+/**
+ * The fence of pg-boss is (id, attempt), and an id that was completed, sent again and leased again passes it. So a receipt that
+ * may have lapsed is looked at before it is used: renewed if it stands, then compared with the age of the job. Answers with the
+ * receipts that are ours.
+ */
+export async function confirm(
+  context: Context,
+  queue: string,
+  receipts: readonly Receipt[],
+  tx: Db | undefined,
+): Promise<ReadonlySet<Receipt>> {
+  const options = tx === undefined ? {} : { db: tx }
+  const ours = new Set<Receipt>()
+  for (const receipt of new Set(receipts)) {
+    const live = settledIds(await context.boss.touch(queue, [fenceOf(receipt)], options))
+    if (!live.has(receipt.id)) continue
+    const [job] = await context.boss.findJobs(queue, { id: receipt.id, ...options })
+    // drivers round to milliseconds differently; a second life within two of them would have had to lapse first
+    if (job !== undefined && Math.abs(epochMs(job.createdOn) - receipt.createdMs) < 2) ours.add(receipt)
+  }
+  return ours
+}
+
+/** `timestamptz` as the user's driver hands it out: a Date, or its text. */
+function epochMs(value: unknown): number {
+  return value instanceof Date ? value.getTime() : parseMicroseconds(String(value)) / 1_000
 }
 
 type PutBack = Extract<Settlement, { kind: 'retry' | 'release' }>
