@@ -5,7 +5,11 @@ import process from 'node:process'
 import { runSteps } from './run-steps.mjs'
 
 const STEPS = [
-  { group: 'unused', name: 'unused code and dependencies (knip)', command: ['knip', '--no-progress', '--no-config-hints'] },
+  {
+    group: 'unused',
+    name: 'unused code and dependencies (knip)',
+    command: ['knip', '--no-progress', '--no-config-hints'],
+  },
   {
     group: 'packages',
     name: 'what would be published (publint, attw, API)',
