@@ -90,6 +90,7 @@ export async function dockerBroker(kind: BrokerKind): Promise<RunningBroker> {
     rung: 'docker',
     controllable: true,
     dataDir: undefined,
+    flush: async () => {}, // the image is newer than the fault
     kill: async () => void (await handle.kill()),
     pause: async () => void (await handle.pause()),
     resume: async () => void (await handle.unpause()),

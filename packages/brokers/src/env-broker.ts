@@ -38,6 +38,7 @@ export async function envBroker(kind: BrokerKind): Promise<RunningBroker> {
     rung: 'env',
     controllable: false,
     dataDir: undefined,
+    flush: leave,
     kill: refuse('kill'),
     restart: refuse('restart'),
     pause: refuse('pause'),

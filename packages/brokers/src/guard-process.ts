@@ -8,7 +8,7 @@ import { rm } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { GuardCall, GuardReply, GuardRequest, ProgramSpec } from './guard-protocol.ts'
-import { isAlive, type ProcessEntry, processTree } from './process-tree.ts'
+import { isAlive, isStopped, type ProcessEntry, processTree } from './process-tree.ts'
 
 interface Program {
   readonly child: ChildProcess
@@ -120,16 +120,17 @@ async function killTree(root: number, mark: string): Promise<void> {
 async function signalTree(name: string, signal: 'SIGSTOP' | 'SIGCONT'): Promise<void> {
   const program = programs.get(name)
   if (program === undefined) throw new Error(`${name} is not running`)
-  const done = new Set<number>()
+  const members = new Map<number, ProcessEntry>()
   for (let fresh = true; fresh; ) {
     fresh = false
     for (const entry of processTree(program.pid, program.mark)) {
-      if (done.has(entry.pid)) continue
-      done.add(entry.pid)
+      if (members.has(entry.pid)) continue
+      members.set(entry.pid, entry)
       send(entry.pid, signal)
       fresh = true
     }
   }
+  if (signal === 'SIGSTOP') while (![...members.values()].every(isStopped)) await sleep(2)
 }
 
 async function end(name: string, signal: NodeJS.Signals, graceMs: number): Promise<void> {

@@ -30,6 +30,8 @@ export interface ServerPlan {
   probe(): Promise<string>
   /** Once, after the first start. */
   prepare?(): Promise<void>
+  /** See RunningBroker.flush. */
+  flush?(): Promise<void>
   readonly endSignal: NodeJS.Signals
   readonly readyMs: number
 }
@@ -97,6 +99,10 @@ export class LocalServer implements RunningBroker {
 
   get version(): string {
     return this.#version
+  }
+
+  flush(): Promise<void> {
+    return this.#inTurn(async () => this.#plan.flush?.())
   }
 
   kill(): Promise<void> {

@@ -38,6 +38,20 @@ export function isAlive(entry: ProcessEntry): boolean {
   return now !== undefined && now.born === entry.born
 }
 
+/** True when each thread of this process has stopped (state T), or it is gone. A signal that was sent need not have arrived. */
+export function isStopped(entry: ProcessEntry): boolean {
+  if (process.platform !== 'linux') return true // ps tells the process only; nearly always stopped by now
+  try {
+    const threads = readdirSync(`/proc/${entry.pid}/task`)
+    return threads.every((thread) => {
+      const text = readFileSync(`/proc/${entry.pid}/task/${thread}/stat`, 'utf8')
+      return 'TtZX'.includes(text.slice(text.lastIndexOf(')') + 2)[0] ?? '')
+    })
+  } catch {
+    return !isAlive(entry)
+  }
+}
+
 function livingProcesses(): readonly ProcessEntry[] {
   if (process.platform !== 'linux') return fromPs()
   const found: ProcessEntry[] = []

@@ -6,6 +6,7 @@ import { connect } from 'amqplib'
 import { findProgram } from './find-program.ts'
 import { freePorts } from './free-ports.ts'
 import type { InstanceSite, ServerPlan, ServerRecipe } from './local-server.ts'
+import { quorumQueuesOnDisk } from './quorum-queues-on-disk.ts'
 import type { BrokerRung } from './running-broker.ts'
 import { serviceUser } from './service-user.ts'
 
@@ -37,6 +38,7 @@ async function plan(site: InstanceSite, script: string): Promise<ServerPlan> {
       await knock(port)
       return askRabbit(url)
     },
+    flush: () => quorumQueuesOnDisk(join(site.dir, 'mnesia')),
     endSignal: 'SIGTERM',
     readyMs: 60_000,
   }

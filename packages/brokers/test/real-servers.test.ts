@@ -1,0 +1,120 @@
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { afterAll, describe, expect, it } from 'vitest'
+import { BROKER_KINDS, type BrokerKind, brokerOrSkip } from '../src/index.ts'
+import { client } from './broker-client.ts'
+
+/** Every listening TCP socket of this machine as `address:port` (proc(5): state 0A, address in little-endian hex). */
+function listening(): readonly string[] {
+  const found: string[] = []
+  for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
+    for (const line of readFileSync(file, 'utf8').split('\n').slice(1)) {
+      const [, local, , state] = line.trim().split(/\s+/)
+      if (state !== '0A' || local === undefined) continue
+      const [address = '', port = ''] = local.split(':')
+      found.push(`${address}:${Number.parseInt(port, 16)}`)
+    }
+  }
+  return found
+}
+
+const LOOPBACK = ['0100007F', '00000000000000000000000001000000', '0000000000000000FFFF00000100007F']
+const startsWithinMs: Readonly<Record<BrokerKind, number>> = {
+  redis: 5_000,
+  rabbitmq: 15_000,
+  sqs: 5_000,
+  postgres: 5_000,
+}
+
+for (const kind of BROKER_KINDS) {
+  const before = new Set(listening())
+  const began = performance.now()
+  const { broker, skip } = await brokerOrSkip(kind)
+  const tookMs = performance.now() - began
+
+  describe.skipIf(broker === undefined)(`${kind}${skip === undefined ? '' : ` (${skip})`}`, () => {
+    const running = broker as NonNullable<typeof broker>
+    const ask = client(kind, () => running.url)
+    afterAll(() => running.stop())
+
+    it('says its version and where it came from', () => {
+      expect(running.version).toMatch(/^\d+\.\d+/)
+      expect(['env', 'binary', 'npm', 'docker', 'apt']).toContain(running.rung)
+    })
+
+    it.skipIf(running?.rung === 'apt')('starts within its time', () => {
+      expect(tookMs).toBeLessThan(startsWithinMs[kind])
+    })
+
+    it.runIf(process.platform === 'linux' && running?.dataDir !== undefined)('listens on loopback only', () => {
+      const fresh = listening().filter((socket) => !before.has(socket))
+      const mine = fresh.filter((socket) => socket.endsWith(`:${portOf(running.url)}`))
+      expect(mine).not.toEqual([])
+      expect(fresh.filter((socket) => !LOOPBACK.includes(socket.split(':')[0] ?? ''))).toEqual([])
+    })
+
+    it.runIf(running?.controllable)(
+      'keeps what it confirmed across kill and restart, on the same address',
+      async () => {
+        const { url } = running
+        await ask.put('kept')
+        await running.flush()
+        await running.kill()
+        await expect(ask.put('down')).rejects.toThrow()
+        await running.restart()
+        expect(running.url).toBe(url)
+        expect(await ask.take()).toBe('kept')
+      },
+    )
+
+    it.runIf(running?.controllable)('keeps it across a graceful restart too', async () => {
+      await ask.put('kept again')
+      await running.restart()
+      expect(await ask.take()).toBe('kept again')
+    })
+
+    it.runIf(running?.controllable && process.platform === 'linux')(
+      'answers nothing while it is paused, and everything after',
+      async () => {
+        await running.pause()
+        let answered = false
+        const put = ask.put('frozen').then(() => {
+          answered = true
+        })
+        // The stopped state is visible from outside: every process of the server is in state T.
+        expect(statesOf(running.dataDir ?? '')).toEqual(['T'])
+        expect(answered).toBe(false)
+        await running.resume()
+        await put
+        expect(await ask.take()).toBe('frozen')
+      },
+    )
+
+    it.runIf(running?.controllable)('is gone with its data after stop, however often', async () => {
+      await running.stop()
+      await running.stop()
+      expect(existsSync(running.dataDir ?? '')).toBe(false)
+      expect(statesOf(running.dataDir ?? '')).toEqual([])
+      await expect(running.restart()).rejects.toThrow(/stopped/)
+    })
+  })
+}
+
+function portOf(url: string): string {
+  return new URL(new URL(url).searchParams.get('endpoint') ?? url).port
+}
+
+/** The distinct states of the processes that work in this folder (every server does), epmd aside. */
+function statesOf(dir: string): readonly string[] {
+  const states = new Set<string>()
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid)) continue
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      if (!readlinkSync(`/proc/${pid}/cwd`).startsWith(dir) || stat.includes('(epmd)')) continue
+      states.add(stat.slice(stat.lastIndexOf(')') + 2)[0] ?? '')
+    } catch {
+      // ended while we looked
+    }
+  }
+  return [...states]
+}
