@@ -1,16 +1,19 @@
-import type { Adapter, QueueStats } from './adapter/adapter.ts'
+import type { Adapter, BrowsedMessage, QueueStats } from './adapter/adapter.ts'
 import type { Capabilities } from './adapter/capabilities.ts'
 import { copyId } from './adapter/copy-id.ts'
 import { deadName, laneName, type Priority } from './adapter/queue-names.ts'
 import { DeadLetters } from './client/dead-letters.ts'
 import type { EnqueueOptions } from './client/enqueue-options.ts'
 import { type Enqueued, type EnqueueManyResult, Producer } from './client/producer.ts'
-import { ClosedError, ConfigError, NotFoundError } from './errors.ts'
+import { ClosedError, ConfigError, NotFoundError, UnsupportedError } from './errors.ts'
 import type { AnyJob, JobDefinition, OnDead } from './job/define-job.ts'
+import { decodeEnvelope } from './job/envelope.ts'
 import type { Handler } from './job/handler.ts'
+import type { Json } from './job/json-text.ts'
 import type { Emitter, Unsubscribe } from './observe/emitter.ts'
 import type { YardEventName, YardEvents } from './observe/events.ts'
 import type { Decision } from './policy/decide.ts'
+import { decodeNote } from './policy/note.ts'
 import { type QueuePlan, specsOf } from './policy/queue-plan.ts'
 import type { Opened } from './policy/settlement.ts'
 import type { Clock } from './runtime/clock.ts'
@@ -33,6 +36,25 @@ export interface YardParts<Tx> {
   readonly clock: Clock
   readonly log: Logger
   readonly emitter: Emitter
+}
+
+/** A job that waits, as `peek` shows it. */
+export interface PeekedJob {
+  readonly jobId: string
+  readonly job: string
+  readonly queue: string
+  readonly payload: Json
+  readonly key: string | null
+  /** Epoch ms; null where unknown. */
+  readonly dueAt: number | null
+  readonly attempts: number
+  readonly lapses: number | null
+}
+
+function peeked(seen: BrowsedMessage): PeekedJob {
+  const { id, job, queue, payload, key } = decodeEnvelope(seen.message.body)
+  const attempts = decodeNote(seen.note)?.attempts ?? 0
+  return { jobId: id, job, queue, payload, key: key ?? null, dueAt: seen.dueAt, attempts, lapses: seen.lapses }
 }
 
 let workersMade = 0
@@ -148,6 +170,27 @@ export class Yard<Tx = never> implements AsyncDisposable {
       plan.priorities.map(async (priority) => ({ priority, stats: await adapter.stats(laneName(queue, priority)) })),
     )
     return { queue, lanes, dead: await adapter.stats(deadName(queue)) }
+  }
+
+  /** Jobs that wait, seen without taking them; UnsupportedError where the broker has no browse. At most `limit` per lane. */
+  async peek(
+    queue: string,
+    options: { readonly state?: 'ready' | 'delayed' | 'leased'; readonly limit?: number } = {},
+  ): Promise<readonly PeekedJob[]> {
+    this.#open()
+    const { adapter } = this.#parts
+    const plan = this.#plan(queue)
+    const { browse } = adapter
+    if (browse === undefined) {
+      throw new UnsupportedError(
+        `peek on ${adapter.name}: the broker cannot show what waits (${adapter.capabilities.browse.why}); use stats, or events`,
+        { broker: adapter.name, queue },
+      )
+    }
+    await this.#declare(queue)
+    const page = { state: options.state ?? 'ready', cursor: null, limit: options.limit ?? 100 }
+    const lanes = await Promise.all(plan.priorities.map((level) => browse(laneName(queue, level), page)))
+    return lanes.flatMap((lane) => lane.messages.map(peeked))
   }
 
   /** Stops the workers gracefully and closes the connection. Idempotent. */

@@ -79,7 +79,8 @@ export function decide(outcome: Outcome, given: Circumstances): Decision {
   }
 }
 
-function ofFailure(error: unknown, given: Circumstances): Decision {
+function ofFailure(thrown: unknown, given: Circumstances): Decision {
+  const error = readable(thrown)
   const { note, policy, now } = given
   if (error instanceof Snooze) {
     return { kind: 'release', delayMs: error.delayMs, note: { ...note, notBefore: now + error.delayMs } }
@@ -138,7 +139,7 @@ function failureOf(error: unknown, failureClass: FailureClass, given: Circumstan
   if (typeof error !== 'object' || error === null) {
     return { ...base, name: `thrown ${typeof error}`, message: clip(textOf(error), MESSAGE_CHARS) }
   }
-  const { name, message, code, stack } = fieldsOf(error)
+  const { name, message, code, stack } = error as Readonly<Record<string, unknown>>
   return {
     ...base,
     name: typeof name === 'string' && name !== '' ? clip(name, 100) : 'Error',
@@ -148,15 +149,31 @@ function failureOf(error: unknown, failureClass: FailureClass, given: Circumstan
   }
 }
 
-/** Getters and proxies may throw. */
-function fieldsOf(error: object): Readonly<Record<string, unknown>> {
+/** Anything can be thrown, also what throws when it is looked at; that is replaced by an error that says so. */
+function readable(thrown: unknown): unknown {
+  if (typeof thrown !== 'object' || thrown === null) return thrown
   try {
-    const { name, message, code, stack } = error as Readonly<Record<string, unknown>>
-    return { name, message, code, stack }
+    for (const field of READ) void (thrown as Readonly<Record<string, unknown>>)[field]
+    return thrown
   } catch {
-    return { message: 'an error that cannot be read' }
+    return new Error('the handler threw something that cannot be read')
   }
 }
+
+/** Every field that classification and failure records look at. */
+const READ = [
+  'name',
+  'message',
+  'code',
+  'stack',
+  'status',
+  'statusCode',
+  'response',
+  '$metadata',
+  'cause',
+  'headers',
+  'retryAfterMs',
+]
 
 function textOf(value: unknown): string {
   try {

@@ -60,3 +60,8 @@ export function sleepOn(clock: Pick<Clock, 'schedule'>, delayMs: number, signal?
     signal?.addEventListener('abort', onAbort, { once: true })
   })
 }
+
+/** Resolves in the next turn of the event loop, after all promise reactions of this one. For fake clocks and tests. */
+export function nextTurnOfEventLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
