@@ -1,8 +1,11 @@
-import { type Clock, type Delivery, withDeadline } from '@switchyard/core/adapter'
+import { BrokerError, type Clock, type Delivery, withDeadline } from '@switchyard/core/adapter'
 import type { Message as AmqpMessage, Channel } from 'amqplib'
 import { lateError } from './errors.ts'
 import { openChannel, type Session } from './link.ts'
 import { fromAmqp } from './wire.ts'
+
+/** Subscribing is a Raft entry on the server: slow when the disk is, but not this slow. */
+const ANSWER_MS = 10_000
 
 /** A lease: one unsettled message on one channel. It is the receipt; when its channel ends, it is worth nothing. */
 export interface Lease {
@@ -77,8 +80,12 @@ export class LeaseChannel {
     return [...this.#leases]
   }
 
-  /** Leases `count` messages at most, beyond what older subscriptions may. */
-  async subscribe(queue: string, { count, exclusive }: { count: number; exclusive: boolean }): Promise<void> {
+  /** Leases `count` messages at most, beyond what older subscriptions may. A queue without a leader never answers: then the channel is given up. */
+  async subscribe(queue: string, want: { readonly count: number; readonly exclusive: boolean }): Promise<void> {
+    await this.#answered(this.#subscribe(queue, want), 'consume the queue')
+  }
+
+  async #subscribe(queue: string, { count, exclusive }: { count: number; exclusive: boolean }): Promise<void> {
     const window = Math.min(count, 65_535)
     this.#prefetch = window
     await this.#channel.prefetch(window)
@@ -101,7 +108,22 @@ export class LeaseChannel {
     const tags = [...this.#subscriptions]
     for (const [, subscription] of tags) subscription.active = false
     this.#subscriptions.clear()
-    await Promise.all(tags.map(([tag]) => this.#channel.cancel(tag)))
+    await this.#answered(Promise.all(tags.map(([tag]) => this.#channel.cancel(tag))), 'stop consuming')
+  }
+
+  async #answered(call: Promise<unknown>, doing: string): Promise<void> {
+    try {
+      await withDeadline(this.#clock, ANSWER_MS, call, () => lateError(ANSWER_MS, { doing, maybeApplied: false }))
+    } catch (error) {
+      if (error instanceof BrokerError) this.#abandon()
+      throw error
+    }
+  }
+
+  /** Nothing can be asked on it any more; what it held goes back when the server has closed it. */
+  #abandon(): void {
+    this.#channel.close().catch(() => {})
+    this.#end(null)
   }
 
   /** Passive declare: rejects when the queue is missing, and ends the channel. */

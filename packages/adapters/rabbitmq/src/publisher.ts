@@ -70,7 +70,8 @@ export class Publisher {
 
   #failed(error: unknown, { queue, maybeApplied }: { queue: string; maybeApplied: boolean }): BrokerError {
     const code = error instanceof BrokerError ? error.code : 'unknown'
-    const message = error instanceof BrokerError ? error.message : String(error)
+    // Without the prefix of the inner error: ours names the queue.
+    const message = (error instanceof Error ? error.message : 'no answer').replace(/^\[[^\]]*\] /, '')
     return new BrokerError({ adapter: ADAPTER, code, queue, message, maybeApplied, cause: error })
   }
 
