@@ -4,7 +4,7 @@
  *   node scripts/check-packages.mjs --update   writes docs/api instead of comparing with it
  */
 import { execFile, execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import process from 'node:process'
 import { promisify } from 'node:util'
@@ -12,7 +12,7 @@ import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
 import { apiReport } from './api-report.mjs'
 import { build } from './build.mjs'
-import { pack } from './pack.mjs'
+import { pack, TARBALLS } from './pack.mjs'
 import { root } from './run-steps.mjs'
 
 const API = join(root, 'docs', 'api')
@@ -23,6 +23,8 @@ async function main([flag, ...rest]) {
     console.error('Usage: check-packages.mjs [--update]')
     return 64
   }
+  // What an earlier run packed must not be taken for this one's.
+  rmSync(TARBALLS, { recursive: true, force: true })
   build()
   const packages = pack()
   const findings = []

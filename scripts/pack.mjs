@@ -33,6 +33,6 @@ export function packedPackages() {
 function tarballOf({ name, manifest }) {
   const wanted = `${name.replace('@', '').replace('/', '-')}-${manifest.version}.tgz`
   const found = globSync('*.tgz', { cwd: TARBALLS }).find((file) => basename(file) === wanted)
-  if (found === undefined) throw new Error(`${name} was not packed: ${wanted} is not in ${TARBALLS}`)
+  if (found === undefined) throw new Error(`${name} has no ${wanted} in ${TARBALLS}: run check-packages.mjs first`)
   return join(TARBALLS, found)
 }
