@@ -1,1 +1,14 @@
-export {}
+/** Breaks workers on a seeded plan, records what happened, and judges it. */
+export * from './app/chaos-app.ts'
+export * from './plan/plan.ts'
+export { DEMO_SIZES, planFromSeed } from './plan/plan-from-seed.ts'
+export type { ChaosRun } from './report/chaos-run.ts'
+export { renderReport } from './report/render-report.ts'
+export { type Results, resultsOf, type SecondDelivery } from './report/results.ts'
+export { type ReportFiles, writeReport } from './report/write-report.ts'
+export * from './run/chaos-error.ts'
+export type { EffectRecorder, SeenEffect } from './run/effect-ledger.ts'
+export * from './run/exit-code.ts'
+export { type ChaosOptions, runChaos } from './run/run-chaos.ts'
+export type { RunProgress } from './run/run-progress.ts'
+export { NUMBER_HEADER } from './worker/execution-recorder.ts'

@@ -96,7 +96,7 @@ function causeOf(timeline: Timeline, trail: JobTrail, first: ExecutionTrail, sec
   const proc = first.start.proc
   const asked = settleCause(first, to)
   if (asked !== null) return asked
-  const kill = life?.faults.find((fault) => fault.type === 'kill' && within(fault))
+  const kill = life?.faults.find((fault) => fault.type === 'kill' && fault.atMs <= to)
   if (kill !== undefined) return { cause: `${proc} was killed`, evidence: [kill] }
   const exit = life?.exit
   if (life !== undefined && exit != null && exit.atMs >= from && life.lastAtMs <= to) {
@@ -106,12 +106,12 @@ function causeOf(timeline: Timeline, trail: JobTrail, first: ExecutionTrail, sec
   if (timeline.run.lease === 'timed' && sinceLease(first, to) < timeline.run.leaseMs - SLACK_MS) {
     return outsideCause(timeline, within)
   }
+  const lapse = timeline.hits.find((hit) => hit.type === 'lapse' && hit.jobs.includes(trail.job) && hit.worker === proc)
+  if (lapse !== undefined && lapse.atMs <= to) return { cause: `${proc} could not renew its lease`, evidence: [lapse] }
   const freeze = life?.faults.find(
     (fault) => fault.type === 'freeze' && fault.atMs <= to && thawedAt(life, fault) >= from,
   )
   if (freeze !== undefined) return { cause: `${proc} was frozen beyond its lease`, evidence: [freeze] }
-  const lapse = timeline.hits.find((hit) => hit.type === 'lapse' && hit.jobs.includes(trail.job) && hit.worker === proc)
-  if (lapse !== undefined && lapse.atMs <= to) return { cause: `${proc} could not renew its lease`, evidence: [lapse] }
   const late = lifeOfExecution(timeline, second)
   const held = late?.faults.find(
     (fault) => fault.type === 'freeze' && fault.atMs <= to && thawedAt(late, fault) >= grantedAt(second),

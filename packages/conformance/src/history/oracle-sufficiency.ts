@@ -38,6 +38,9 @@ export function sufficiency(timeline: Timeline): Finding {
       ({ proc, epoch, exit }) => `${proc}.${epoch} ended by itself (${exit?.signal ?? `code ${exit?.code}`})`,
     ),
   ]
+  if (timeline.events.some((event) => event.kind === 'mark' && event.name === 'deadline')) {
+    reasons.push('the run did not come to rest before its deadline')
+  }
   if (timeline.hits.length === 0) reasons.push('no fault hit anything')
   const met = needed.length - unmet.length
   return findingOf({

@@ -23,8 +23,12 @@ export interface RecordAdapterOptions {
   readonly history: HistorySink
   /** The job id in an envelope; null when the body is not ours. */
   jobOf(body: string): string | null
-  /** True: do not renew this job's lease and answer `settled` all the same (the fault `lapse`). */
-  forgeRenewal?(job: string): boolean
+  /** Told after a delivery was written down, before the worker gets it. */
+  delivered?(delivery: { readonly lease: string; readonly job: string | null; readonly body: string }): void
+  /** Told after a settlement was answered. */
+  settled?(answer: { readonly job: string | null; readonly settle: Settlement['kind']; readonly result: string }): void
+  /** True: do not renew this lease and answer `settled` all the same (the fault `lapse`). */
+  forgeRenewal?(lease: string): boolean
 }
 
 /**
@@ -108,6 +112,7 @@ class Recorder {
     const { lapses, message, leasedAt } = delivery
     const ageMs = Math.max(0, this.#host.clock.now() - leasedAt)
     this.#write({ kind: 'deliver', ...known, message: message.id, queue, lapses, ageMs })
+    this.#options.delivered?.({ ...known, body: message.body })
   }
 
   lost(deliveries: readonly Delivery[]): void {
@@ -127,7 +132,10 @@ class Recorder {
   answered(settlement: Settlement, answer: SettleResult): void {
     const { delivery, kind: settle } = settlement
     const message = delivery.message.id
-    this.#write({ kind: 'settle.result', ...this.#known(delivery), message, settle, ...worded(answer) })
+    const known = this.#known(delivery)
+    const words = worded(answer)
+    this.#write({ kind: 'settle.result', ...known, message, settle, ...words })
+    this.#options.settled?.({ job: known.job, settle, result: words.result })
   }
 
   async extend(
@@ -165,8 +173,8 @@ class Recorder {
   }
 
   #forges(delivery: Delivery): boolean {
-    const job = this.#leases.get(delivery)?.job ?? null
-    return job !== null && (this.#options.forgeRenewal?.(job) ?? false)
+    const lease = this.#leases.get(delivery)?.lease ?? null
+    return lease !== null && (this.#options.forgeRenewal?.(lease) ?? false)
   }
 
   #known(delivery: Delivery): { readonly lease: string; readonly job: string | null } {

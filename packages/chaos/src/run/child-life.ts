@@ -1,0 +1,35 @@
+import type { ChildProcess } from 'node:child_process'
+import type { FaultTarget } from './fault-driver.ts'
+
+/** What one incarnation of a worker is doing, as far as the harness can tell. */
+export class ChildLife implements FaultTarget {
+  readonly proc: string
+  readonly epoch: number
+  readonly slots: number
+  readonly child: ChildProcess
+  /** Execution -> job, for handlers that have started and not ended. */
+  readonly active = new Map<string, string>()
+  /** Executions held by a lapse, with what lets them go. */
+  readonly holding = new Map<string, () => void>()
+  ready = false
+  stopping = false
+  killed = false
+  frozen = false
+  ended = false
+
+  constructor(proc: string, epoch: number, slots: number, child: ChildProcess) {
+    this.proc = proc
+    this.epoch = epoch
+    this.slots = slots
+    this.child = child
+  }
+
+  get held(): number {
+    return this.holding.size
+  }
+
+  /** Jobs in hand. */
+  get jobs(): readonly string[] {
+    return [...new Set(this.active.values())]
+  }
+}

@@ -1,0 +1,124 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { arch, cpus, release, type } from 'node:os'
+import { isAbsolute, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type HistoryFact, HistoryWriter, judge, readHistory } from '@switchyard/conformance/history'
+import { DEFAULTS, maskedUrl, resolveBroker, silentLogger, systemClock } from '@switchyard/core'
+import type { Adapter } from '@switchyard/core/adapter'
+import { type ChaosApp, loadChaosApp } from '../app/chaos-app.ts'
+import type { Plan, PlanSizes } from '../plan/plan.ts'
+import { planFromSeed } from '../plan/plan-from-seed.ts'
+import type { ChaosRun } from '../report/chaos-run.ts'
+import { ChaosError } from './chaos-error.ts'
+import { ABORT_GRACE_MS, Harness, STOP_GRACE_MS } from './harness.ts'
+import type { RunProgress } from './run-progress.ts'
+import { countOf, queuesOf } from './take-census.ts'
+
+/** What to run, against what, and where to write. */
+export interface ChaosOptions {
+  /** Path or file URL of the module that exports `chaosApp`. */
+  readonly app: string
+  /** Broker URL. Its queues of this app must be empty. */
+  readonly broker: string
+  readonly seed: number
+  /** Sizes that differ from the demo's. */
+  readonly sizes?: Partial<PlanSizes>
+  /** A stored plan instead of one from the seed. */
+  readonly plan?: Plan
+  /** Folder of this run: `history/`, `report.html`, `results.json`, `plan.json`. Those of an earlier run are replaced. */
+  readonly dir: string
+  /** Which handlers the app shall run. */
+  readonly variant: string
+  /** The exact command that does it again, for the report. */
+  readonly command?: string
+  /** Longest time from the start to rest (default 180 s); past it the verdict is inconclusive at best. */
+  readonly deadlineMs?: number
+  readonly onProgress?: (progress: RunProgress) => void
+  /** Ends the run at once; it then rejects. */
+  readonly signal?: AbortSignal
+}
+
+/**
+ * Carries out a plan on real processes, waits until everything has come to rest, takes the census, and judges the recorded
+ * history. Rejects with ChaosError when there is nothing to judge: wrong use, a broker in use, a harness that failed.
+ */
+export async function runChaos(options: ChaosOptions): Promise<ChaosRun> {
+  const startedAt = Date.now()
+  const appUrl = moduleUrl(options.app)
+  const app = await loadChaosApp(appUrl)
+  const plan = options.plan ?? planFromSeed(options.seed, options.sizes)
+  const historyDir = join(options.dir, 'history')
+  mkdirSync(options.dir, { recursive: true })
+  rmSync(historyDir, { recursive: true, force: true })
+  const adapter = await openAdapter(options.broker)
+  const run = `${plan.seed}-${startedAt.toString(36)}`
+  const writer = new HistoryWriter({ dir: historyDir, proc: 'harness', epoch: 0 })
+  try {
+    await steadyState(adapter, app)
+    writer.write(runFact(run, plan, adapter))
+    await new Harness({ options, app, appUrl, plan, adapter, writer, historyDir, startedAt }).run()
+  } finally {
+    writer.close()
+    await adapter.close()
+  }
+  const history = readHistory(historyDir)
+  return {
+    run,
+    title: app.title,
+    variant: options.variant,
+    broker: maskedUrl(options.broker),
+    seed: plan.seed,
+    command: options.command ?? `seed ${plan.seed}`,
+    plan,
+    history,
+    judgement: judge(history),
+    startedAt,
+    tookMs: Date.now() - startedAt,
+    environment: {
+      node: process.version,
+      system: `${type()} ${release()} ${arch()}`,
+      processors: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`,
+    },
+  }
+}
+
+/** Path or file URL -> file URL. */
+function moduleUrl(app: string): string {
+  if (app.startsWith('file:')) return app
+  return pathToFileURL(isAbsolute(app) ? app : resolve(app)).href
+}
+
+async function openAdapter(broker: string): Promise<Adapter> {
+  const factory = await resolveBroker(broker, process.cwd())
+  const { callDeadlineMs, connectDeadlineMs } = DEFAULTS
+  return factory({ clock: systemClock, log: silentLogger, callDeadlineMs, connectDeadlineMs, report: () => {} })
+}
+
+/** A broker that already holds jobs of this app would be judged for what it did not do in this run. */
+async function steadyState(adapter: Adapter, app: ChaosApp): Promise<void> {
+  for (const queue of queuesOf(app.jobs).keys()) {
+    const { count } = await countOf(adapter, queue)
+    if (count === 0) continue
+    const what = count === null ? 'cannot be counted' : `holds ${count} jobs`
+    throw new ChaosError(
+      'steady-state',
+      `Queue ${queue} ${what} before the run; give the run a broker of its own or empty it first.`,
+    )
+  }
+}
+
+function runFact(run: string, plan: Plan, { name, capabilities }: Adapter): HistoryFact {
+  return {
+    kind: 'run',
+    run,
+    seed: plan.seed,
+    broker: name,
+    lease: capabilities.lease.value,
+    leaseMs: plan.sizes.leaseMs,
+    composed: [capabilities.retry, capabilities.release, capabilities.move].some(({ value }) => value === 'composed'),
+    dedupe: capabilities.dedupe.value !== 'none',
+    maxLapses: DEFAULTS.maxLapses,
+    stopWithinMs: STOP_GRACE_MS + ABORT_GRACE_MS,
+    goals: plan.goals,
+  }
+}

@@ -1,0 +1,108 @@
+import type { EventOf } from '@switchyard/conformance/history'
+import type { AnyJob } from '@switchyard/core'
+import {
+  type Adapter,
+  BrokerError,
+  type BrowseResult,
+  type Clock,
+  deadName,
+  laneName,
+  sleepOn,
+} from '@switchyard/core/adapter'
+
+/** What a census says about one queue, before it is written down. */
+export type QueueCensus = Omit<EventOf<'census'>, 'proc' | 'epoch' | 'seq' | 'atMs' | 'wallMs'>
+
+/** The broker queues of a set of definitions: their lanes, and their dead queues. */
+export function queuesOf(jobs: readonly AnyJob[]): ReadonlyMap<string, 'queue' | 'dead'> {
+  const queues = new Map<string, 'queue' | 'dead'>()
+  for (const { queue, priority } of jobs) {
+    queues.set(laneName(queue, priority), 'queue')
+    queues.set(deadName(queue), 'dead')
+  }
+  return queues
+}
+
+/** Everything in a queue, whatever its state; null where the broker cannot say. A queue that does not exist is empty. */
+export async function countOf(
+  adapter: Adapter,
+  queue: string,
+): Promise<{ readonly count: number | null; readonly exact: boolean }> {
+  try {
+    const { ready, leased, delayed } = await adapter.stats(queue)
+    const figures = [ready, leased, delayed]
+    // A state that a broker does not have (delays without delays) is null there, and holds nothing we could have put in.
+    const known = figures.flatMap((figure) => (figure === null ? [] : [figure]))
+    if (ready === null) return { count: null, exact: false }
+    return {
+      count: known.reduce((sum, { value }) => sum + value, 0),
+      exact: known.every(({ exact }) => exact) && leased !== null,
+    }
+  } catch (error) {
+    if (error instanceof BrokerError && error.code === 'not-found') return { count: 0, exact: true }
+    throw error
+  }
+}
+
+/** Counts and names what is left in one queue. Workers must have ended: reading without browse leases every message for a moment. */
+export async function takeCensus(options: {
+  readonly adapter: Adapter
+  readonly clock: Clock
+  readonly queue: string
+  readonly role: 'queue' | 'dead'
+  readonly leaseMs: number
+  readonly jobOf: (body: string) => string | null
+}): Promise<QueueCensus> {
+  const { adapter, queue, role, jobOf } = options
+  const { count, exact } = await countOf(adapter, queue)
+  if (count === 0) return { kind: 'census', queue, role, count, exact, jobs: [] }
+  const bodies = adapter.browse === undefined ? await leaseAll(options) : await browseAll(adapter, queue)
+  const ids = bodies.map(jobOf)
+  const jobs = ids.filter((id) => id !== null)
+  // Fewer than were counted: somebody still leases one, or it is not due. Then the list is no list of all.
+  const whole = count === null ? false : jobs.length >= count
+  return { kind: 'census', queue, role, count, exact, jobs: whole ? jobs : null }
+}
+
+const PAGE = 500
+
+async function browseAll(adapter: Adapter, queue: string): Promise<readonly string[]> {
+  const bodies: string[] = []
+  const nothing: BrowseResult = { messages: [], cursor: null }
+  for (const state of ['ready', 'delayed', 'leased'] as const) {
+    let cursor: string | null = null
+    do {
+      const page: BrowseResult = (await adapter.browse?.(queue, { state, cursor, limit: PAGE })) ?? nothing
+      bodies.push(...page.messages.map(({ message }) => message.body))
+      cursor = page.cursor
+    } while (cursor !== null)
+  }
+  return bodies
+}
+
+/** Nothing more for so long means that the queue has shown all it has. */
+const SILENCE_MS = 1_500
+
+async function leaseAll({
+  adapter,
+  clock,
+  queue,
+  leaseMs,
+}: Parameters<typeof takeCensus>[0]): Promise<readonly string[]> {
+  const consumer = await adapter.consume(queue, { leaseMs, prefetch: 0, lost: () => {} })
+  const bodies = new Map<string, string>()
+  try {
+    for (;;) {
+      const silence = new AbortController()
+      const heard = new AbortController()
+      void sleepOn(clock, SILENCE_MS, heard.signal).then(() => silence.abort())
+      const deliveries = await consumer.receive(PAGE, silence.signal)
+      heard.abort()
+      if (deliveries.length === 0) return [...bodies.values()]
+      for (const { message } of deliveries) bodies.set(message.id, message.body)
+    }
+  } finally {
+    // Gives everything back without a lapse where the broker can.
+    await consumer.close()
+  }
+}

@@ -1,0 +1,152 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import type { HistorySink } from '@switchyard/conformance/history'
+import type { ChildMessage, ChildOrders, HarnessMessage } from '../worker/control-messages.ts'
+import { ORDERS_ENV } from '../worker/control-messages.ts'
+import { ChaosError } from './chaos-error.ts'
+import { ChildLife } from './child-life.ts'
+
+/** What every child of the run is told, apart from who it is. */
+export type SharedOrders = Omit<ChildOrders, 'role' | 'proc' | 'epoch'>
+
+/** What the fleet needs of its owner. */
+export interface FleetOptions {
+  readonly history: HistorySink
+  readonly orders: SharedOrders
+  readonly env: Readonly<Record<string, string>>
+  onMessage(life: ChildLife, message: ChildMessage): void
+  onExit(life: ChildLife): void
+  /** Something that ends the run: the producer failed, or workers keep dying by themselves. */
+  onTrouble(error: ChaosError): void
+}
+
+/** So many deaths that were not ours mean that the program cannot run at all. */
+const MAX_CRASHES = 5
+const TAIL_CHARS = 2_000
+
+const ENTRY = new URL(
+  import.meta.url.endsWith('.ts') ? '../worker/child-main.ts' : '../worker/child-main.js',
+  import.meta.url,
+)
+
+/** Starts, replaces and signals the processes of a run; signals only what it started. */
+export class WorkerFleet {
+  readonly lives = new Set<ChildLife>()
+  readonly #options: FleetOptions
+  readonly #epochs = new Map<string, number>()
+  readonly #atExit = (): void => this.killAll()
+  #crashes = 0
+  #replacing = true
+
+  constructor(options: FleetOptions) {
+    this.#options = options
+    process.on('exit', this.#atExit)
+  }
+
+  /** Starts the next incarnation of a worker. */
+  start(proc: string): ChildLife {
+    const epoch = this.#epochs.get(proc) ?? 0
+    this.#epochs.set(proc, epoch + 1)
+    const life = this.#spawn('worker', proc, epoch)
+    this.lives.add(life)
+    return life
+  }
+
+  /** Starts the producer; resolves when it has ended well. */
+  async produce(): Promise<void> {
+    const life = this.#spawn('producer', 'producer', 0)
+    this.lives.add(life)
+    await new Promise<void>((resolve) => life.child.once('exit', () => resolve()))
+  }
+
+  byPid(pid: number | null): ChildLife | undefined {
+    return pid === null ? undefined : [...this.lives].find((life) => life.child.pid === pid)
+  }
+
+  /** Whoever runs this job now; the latest first. */
+  runningJob(job: string): ChildLife | undefined {
+    return [...this.lives].reverse().find((life) => [...life.active.values()].includes(job))
+  }
+
+  send(life: ChildLife, message: HarnessMessage): void {
+    // A child that is just being killed cannot be told anything; its exit tells us.
+    if (life.child.connected) life.child.send(message, () => {})
+  }
+
+  signal(life: ChildLife, signal: NodeJS.Signals): void {
+    if (!life.ended) life.child.kill(signal)
+  }
+
+  /** From now on ended workers are not replaced; those alive are stopped gracefully. Resolves when all have ended. */
+  async retire(): Promise<void> {
+    this.#replacing = false
+    const gone = [...this.lives].map((life) => new Promise<void>((resolve) => life.child.once('exit', () => resolve())))
+    for (const life of this.lives) {
+      life.stopping = true
+      this.signal(life, 'SIGTERM')
+    }
+    await Promise.all(gone)
+    process.off('exit', this.#atExit)
+  }
+
+  /** Ends everything at once, frozen or not. */
+  killAll(): void {
+    this.#replacing = false
+    for (const life of this.lives) {
+      life.killed = true
+      this.signal(life, 'SIGKILL')
+    }
+    process.off('exit', this.#atExit)
+  }
+
+  #spawn(role: ChildOrders['role'], proc: string, epoch: number): ChildLife {
+    const { orders, env, onMessage } = this.#options
+    const whole: ChildOrders = { ...orders, role, proc, epoch }
+    const child = fork(ENTRY, [], {
+      env: { ...process.env, ...env, [ORDERS_ENV]: JSON.stringify(whole), NODE_NO_WARNINGS: '1' },
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
+    const life = new ChildLife(proc, epoch, orders.concurrency, child)
+    const tail = tailOf(child)
+    child.on('message', (message) => onMessage(life, message as ChildMessage))
+    child.once('error', (cause) =>
+      this.#options.onTrouble(new ChaosError('harness', `${proc} cannot be started`, cause)),
+    )
+    child.once('exit', (code, signal) => this.#ended(life, role, { code, signal, tail: tail() }))
+    return life
+  }
+
+  #ended(life: ChildLife, role: ChildOrders['role'], how: Ending): void {
+    const { history, onExit, onTrouble } = this.#options
+    const { proc, epoch } = life
+    life.ended = true
+    this.lives.delete(life)
+    const expected = life.killed || (how.code === 0 && how.signal === null)
+    const { code, signal } = how
+    history.write({ kind: 'worker.exit', worker: proc, workerEpoch: epoch, code, signal, expected })
+    onExit(life)
+    if (!expected) {
+      this.#crashes += 1
+      const words = `${proc}.${epoch} ended by itself (${signal ?? `code ${code}`}): ${how.tail}`
+      if (role === 'producer' || this.#crashes >= MAX_CRASHES) {
+        this.#replacing = false
+        onTrouble(new ChaosError('harness', words))
+      }
+    }
+    if (role === 'worker' && this.#replacing) this.start(proc)
+  }
+}
+
+interface Ending {
+  readonly code: number | null
+  readonly signal: string | null
+  readonly tail: string
+}
+
+function tailOf(child: ChildProcess): () => string {
+  let text = ''
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+    text = (text + chunk).slice(-TAIL_CHARS)
+  })
+  return () => text.trim()
+}

@@ -1,0 +1,53 @@
+import { HistoryWriter } from '@switchyard/conformance/history'
+import { connect, type QueueOptions, resolveBroker } from '@switchyard/core'
+import { type ChaosApp, loadChaosApp } from '../app/chaos-app.ts'
+import { type ControlChannel, controlChannel } from './control-channel.ts'
+import { type ChildOrders, ORDERS_ENV } from './control-messages.ts'
+import { runProducerProcess } from './run-producer-process.ts'
+import { runWorkerProcess } from './run-worker-process.ts'
+
+/** Entry of every child process of a run; started by the harness with its orders in the environment, never by people. */
+async function main(orders: ChildOrders, control: ControlChannel): Promise<void> {
+  const { dir, proc, epoch, broker, concurrency, stopGraceMs, abortGraceMs } = orders
+  const history = new HistoryWriter({ dir, proc, epoch })
+  const app = await loadChaosApp(orders.app)
+  const queues = scaledQueues(app, orders.leaseMs)
+  if (orders.role === 'producer') {
+    await using yard = await connect({ broker, jobs: app.jobs, queues })
+    const items = app.workload({ seed: orders.seed, jobs: orders.jobs })
+    await runProducerProcess({ history, control, yard, items, concurrency: 4 })
+    control.close()
+    return
+  }
+  const handlers = await app.handlers({ variant: orders.variant, ledgerUrl: orders.ledgerUrl })
+  const factory = await resolveBroker(broker, process.cwd())
+  await runWorkerProcess({
+    history,
+    control,
+    factory,
+    connect: (recorded) => connect({ broker: recorded, jobs: app.jobs, queues }),
+    handlers,
+    queues: app.queues ?? {},
+    concurrency,
+    stopGraceMs,
+    abortGraceMs,
+  })
+}
+
+/** Leases are short in a run: one that never crosses a lease proves nothing. */
+function scaledQueues(app: ChaosApp, leaseMs: number): Record<string, QueueOptions> {
+  return Object.fromEntries(app.jobs.map((job) => [job.queue, { leaseMs }]))
+}
+
+const orders = JSON.parse(process.env[ORDERS_ENV] ?? 'null') as ChildOrders | null
+if (orders === null) {
+  process.stderr.write('This module is started by the chaos harness, not by hand.\n')
+  process.exitCode = 64
+} else {
+  const control = controlChannel()
+  main(orders, control).catch((error: unknown) => {
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    process.stderr.write(`${message}\n`)
+    process.exit(70)
+  })
+}

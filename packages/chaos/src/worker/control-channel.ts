@@ -1,0 +1,54 @@
+import type { CrashPoint } from '../plan/plan.ts'
+import type { ChildMessage, HarnessMessage } from './control-messages.ts'
+
+/** A child's end of the line to the harness. */
+export interface ControlChannel {
+  tell(message: Exclude<ChildMessage, { t: 'at' }>): void
+  /** Reports a crash point and waits until the harness lets it pass. `onLapse` is called when renewals are to be lost meanwhile. */
+  pass(at: {
+    readonly point: CrashPoint
+    readonly job: string
+    readonly execution: string
+    onLapse(): void
+  }): Promise<void>
+  close(): void
+}
+
+/**
+ * Over Node's IPC. When the harness is gone the child has no business any more and ends at once, as if killed:
+ * nobody is left to judge what it would do.
+ */
+export function controlChannel(): ControlChannel {
+  const waiting = new Map<number, { readonly go: () => void; readonly onLapse: () => void }>()
+  let asked = 0
+  const send = (message: ChildMessage): void => {
+    if (process.connected) process.send?.(message)
+  }
+  const onMessage = (message: HarnessMessage): void => {
+    const open = waiting.get(message.ask)
+    if (message.t === 'lapse') open?.onLapse()
+    else {
+      waiting.delete(message.ask)
+      open?.go()
+    }
+  }
+  const onDisconnect = (): void => process.exit(1)
+  process.on('message', onMessage)
+  process.on('disconnect', onDisconnect)
+  return {
+    tell: send,
+    pass({ point, job, execution, onLapse }) {
+      asked += 1
+      const ask = asked
+      return new Promise((go) => {
+        waiting.set(ask, { go, onLapse })
+        send({ t: 'at', ask, point, job, execution })
+      })
+    },
+    close() {
+      process.off('disconnect', onDisconnect)
+      process.off('message', onMessage)
+      if (process.connected) process.disconnect()
+    },
+  }
+}

@@ -1,0 +1,52 @@
+import { type HistoryWriter, recordAdapter } from '@switchyard/conformance/history'
+import type { Handler, WorkQueueOptions, Yard } from '@switchyard/core'
+import type { AdapterFactory } from '@switchyard/core/adapter'
+import type { ControlChannel } from './control-channel.ts'
+import { ExecutionRecorder, readEnvelope } from './execution-recorder.ts'
+
+/** What a worker process of a run needs; the yard is opened by the caller, through the factory that it is given back. */
+export interface WorkerProcessOptions {
+  readonly history: HistoryWriter
+  readonly control: ControlChannel
+  readonly factory: AdapterFactory
+  /** Opens the yard on the recorded adapter. */
+  connect(recorded: AdapterFactory): Promise<Yard>
+  readonly handlers: readonly Handler[]
+  readonly queues: Readonly<Record<string, WorkQueueOptions>>
+  readonly concurrency: number
+  readonly stopGraceMs: number
+  readonly abortGraceMs: number
+}
+
+/**
+ * Works until SIGTERM, writing down everything that the oracles need; then stops gracefully and resolves. Whoever kills the
+ * process loses nothing that was written.
+ */
+export async function runWorkerProcess(options: WorkerProcessOptions): Promise<void> {
+  const { history, control, handlers, queues, concurrency, stopGraceMs, abortGraceMs } = options
+  const executions = new ExecutionRecorder(history, control)
+  const recorded = recordAdapter(options.factory, {
+    history,
+    jobOf: (body) => readEnvelope(body)?.job ?? null,
+    delivered: ({ lease, job, body }) => {
+      if (job !== null) executions.delivered({ lease, job, digest: readEnvelope(body)?.digest ?? null })
+    },
+    settled: ({ job, settle, result }) => {
+      if (job !== null) control.tell({ t: 'settled', job, settle, result })
+    },
+    forgeRenewal: (lease) => executions.forges(lease),
+  })
+  const asked = new Promise<void>((resolve) => process.once('SIGTERM', () => resolve()))
+  history.write({ kind: 'worker.start', pid: process.pid, concurrency })
+  const yard = await options.connect(recorded)
+  yard.on('worker.stopping', () => void history.write({ kind: 'worker.stopping' }))
+  const id = `${history.proc}.${history.epoch}`
+  const middleware = [executions.middleware]
+  await yard.work(handlers, { id, queues, concurrency, middleware, stopGraceMs, abortGraceMs })
+  control.tell({ t: 'ready' })
+  await asked
+  await yard.close()
+  history.write({ kind: 'worker.stop', open: executions.open })
+  history.close()
+  control.close()
+}
