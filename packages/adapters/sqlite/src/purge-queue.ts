@@ -5,14 +5,15 @@ import type { Writer } from './writer.ts'
 /** Rows per transaction, so that a purge of a million does not stop the event loop or keep others from the lock. */
 const PURGE_BATCH = 1_000
 
-const LAST = 'SELECT max(seq) AS last FROM switchyard_message WHERE queue = ?'
+/** The newest row of all queues, without reading any message (sqlite.org/autoinc.html). */
+const LAST = "SELECT seq AS last FROM sqlite_sequence WHERE name = 'switchyard_message'"
 const DELETE = `DELETE FROM switchyard_message WHERE seq IN
   (SELECT seq FROM switchyard_message INDEXED BY switchyard_identity WHERE queue = ? AND seq <= ? LIMIT ${PURGE_BATCH})
   RETURNING order_key, head`
 
 /** Removes everything that was there when it began, leased messages too: their leases are lost. Newer messages stay. */
 export async function purgeQueue(writer: Writer, queueName: string, queue: number): Promise<void> {
-  const last = await writer.read('purge', queueName, (session) => session.get(LAST, queue)?.last ?? null)
+  const last = await writer.read('purge', queueName, (session) => session.get(LAST)?.last ?? null)
   if (last === null) return
   let deleted = PURGE_BATCH
   while (deleted === PURGE_BATCH) {

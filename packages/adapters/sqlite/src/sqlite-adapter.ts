@@ -20,7 +20,7 @@ import { insertMessage } from './insert-message.ts'
 import type { OpenDatabase } from './open-database.ts'
 import { purgeQueue } from './purge-queue.ts'
 import { queueStats } from './queue-stats.ts'
-import { declareQueue, requireQueue } from './queue-table.ts'
+import { declareQueue, isDeclared, requireQueue } from './queue-table.ts'
 import type { QueueRow, Session } from './session.ts'
 import { SEND_BATCH, SQLITE_CAPABILITIES } from './sqlite-capabilities.ts'
 import { SqliteConsumer } from './sqlite-consumer.ts'
@@ -49,6 +49,7 @@ export class SqliteAdapter implements Adapter<DatabaseSync> {
     this.#refuseClosed(spec.name)
     checkDuration(spec.name, 'leaseMs', spec.leaseMs, this.capabilities.minLeaseMs.value)
     checkDuration(spec.name, 'dedupeMs', spec.dedupeMs, 0)
+    if (await this.#writer.read('declare', spec.name, (session) => isDeclared(session, spec))) return
     const run = (session: Session) => declareQueue(session, spec)
     await this.#writer.submit({ doing: 'declare', queue: spec.name, full: true, weight: 1, run })
   }
@@ -140,6 +141,7 @@ export class SqliteAdapter implements Adapter<DatabaseSync> {
   }
 
   #inTransaction<Result>(tx: DatabaseSync, queue: string, run: (session: Session, now: number) => Result): Result {
+    this.#refuseClosed(queue)
     const { file } = this.#database
     const ring = (queues: ReadonlySet<number>) => {
       if (this.#closing === null) this.#bells.ring(queues)
