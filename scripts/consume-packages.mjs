@@ -8,6 +8,7 @@ import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } f
 import os from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { outsideEnv } from './outside-env.mjs'
 import { packedPackages } from './pack.mjs'
 import { NODE_VERSION } from './pinned-tools.mjs'
 import { root } from './run-steps.mjs'
@@ -76,22 +77,13 @@ const tarballs = (packages) => Object.fromEntries(packages.map(({ name, tarball 
 
 function npm(args, cwd) {
   const flags = ['--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline']
-  const { status, stdout, stderr } = spawnSync('npm', [...args, ...flags], { cwd, encoding: 'utf8', env: cleanEnv() })
+  const { status, stdout, stderr } = spawnSync('npm', [...args, ...flags], { cwd, encoding: 'utf8', env: outsideEnv() })
   if (status !== 0) throw new Error(`npm ${args.join(' ')} failed in ${cwd}:\n${stdout}${stderr}`)
-}
-
-/** Without this repository's PATH and npm settings, which would answer for what the package lacks. */
-function cleanEnv() {
-  const kept = Object.entries(process.env).filter(
-    ([key]) => !/^(npm_(?!config_(cache|registry|userconfig))|NODE_(OPTIONS|PATH|ENV)$)/i.test(key),
-  )
-  const path = (process.env.PATH ?? '').split(':').filter((folder) => !folder.startsWith(root))
-  return { ...Object.fromEntries(kept), PATH: path.join(':') }
 }
 
 /** One run of one program; it passes with exit code 0 and the output that is expected of it. */
 function attempt(node, args, cwd, expected) {
-  const options = { cwd, encoding: 'utf8', env: cleanEnv(), timeout: 120_000 }
+  const options = { cwd, encoding: 'utf8', env: outsideEnv(), timeout: 120_000 }
   const { status, stdout, stderr, error } = spawnSync(node, args, options)
   const passed = status === 0 && expected.test(stdout)
   const clutter = /^tools\/node_modules\/|\/bin\/node$|.*\/\.bin\/|\/node_modules\/typescript\/.*/g

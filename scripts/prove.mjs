@@ -5,6 +5,7 @@ import process from 'node:process'
 import { runSteps } from './run-steps.mjs'
 
 const STEPS = [
+  { group: 'first-run', name: 'first run on clean clones', command: ['node', 'scripts/first-run.mjs'] },
   {
     group: 'unused',
     name: 'unused code and dependencies (knip)',
