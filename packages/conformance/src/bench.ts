@@ -17,7 +17,7 @@ import { identitiesOf, letter } from './letter.ts'
 import type { Subject, Target } from './subject.ts'
 import type { Taker } from './taker.ts'
 import { takerOf } from './taker.ts'
-import type { Waits } from './waits.ts'
+import type { Patience, Waits } from './waits.ts'
 import { waitsFor } from './waits.ts'
 
 /** What a case works with: one fresh connection, queues that nobody else has, deadlines from the manifest. */
@@ -58,12 +58,20 @@ export interface BenchParts {
   readonly target: Target
   readonly caseId: string
   readonly facts: Record<string, number | string>
+  readonly patience: Patience
 }
 
 const LONGEST_LEASE_MS = 120_000
 
 /** Opens the connection of one case. */
-export async function openBench({ subject, subjectModule, target, caseId, facts }: BenchParts): Promise<Bench> {
+export async function openBench({
+  subject,
+  subjectModule,
+  target,
+  caseId,
+  facts,
+  patience,
+}: BenchParts): Promise<Bench> {
   const faults: BrokerError[] = []
   const adapters: Adapter[] = []
   const children: Child[] = []
@@ -80,7 +88,7 @@ export async function openBench({ subject, subjectModule, target, caseId, facts 
   const { capabilities } = main
   const { minLeaseMs, maxLeaseMs } = capabilities
   const longLeaseMs = Math.min(Math.max(LONGEST_LEASE_MS, minLeaseMs.value), maxLeaseMs.value)
-  const waits = waitsFor(capabilities)
+  const waits = waitsFor(capabilities, patience)
 
   const bench: Bench = {
     capabilities,

@@ -41,3 +41,9 @@ export async function refused(call: Promise<unknown>, codes: readonly BrokerErro
     )
   }
 }
+
+/** The same promise, for calls that are awaited later: should the case fail first, their rejection is not an unhandled one. */
+export function later<Value>(call: Promise<Value>): Promise<Value> {
+  call.catch(() => {})
+  return call
+}

@@ -1,9 +1,13 @@
 import type { Delivery, Message, SendResult } from '@switchyard/core/adapter'
 import { BrokerError, systemClock } from '@switchyard/core/adapter'
 import type { Bench } from './bench.ts'
-import { check } from './check.ts'
+import { breath } from './breath.ts'
+import { check, later } from './check.ts'
 import { identitiesOf, identityOf, letter, letters } from './letter.ts'
 import type { Taker } from './taker.ts'
+
+/** Ten times what an outage case sends: no cause explains that. */
+const FAR_TOO_MANY = 500
 
 /** What an outage may explain. */
 export interface OutageLaws {
@@ -26,7 +30,7 @@ export async function outage(bench: Bench, strike: () => Promise<void>, { keeps 
   const accepted = new Set(keeps ? before.map(({ id }) => id) : [])
   const doubtful = new Set(held.map(identityOf))
   const sent = new Set(before.map(({ id }) => id))
-  const striking = strike()
+  const striking = later(strike())
   const during = letters(10)
   for (const message of during) {
     sent.add(message.id)
@@ -104,10 +108,17 @@ async function drain(
   const { awaited, done, leaseMs, probe, struckAt } = parts
   const seen = new Map<string, number>()
   const missing = () => [...awaited].filter((id) => !seen.has(id) && !done.has(id))
+  let total = 0
   const until = systemClock.now() + bench.waits.recovery(leaseMs)
   const takeSome = async (windowMs: number): Promise<readonly Delivery[]> => {
     const some = await taker.consumer.receive(10, AbortSignal.timeout(windowMs))
     await taker.consumer.settle(some.map((delivery) => ({ kind: 'complete', delivery })))
+    total += some.length
+    check(
+      total <= FAR_TOO_MANY,
+      `the same messages come again and again although they are completed: ${total} deliveries`,
+    )
+    await breath()
     for (const id of identitiesOf(some)) {
       seen.set(id, (seen.get(id) ?? 0) + 1)
       if (id === probe.id) bench.fact('flow again after ms', systemClock.now() - struckAt)

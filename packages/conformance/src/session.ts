@@ -1,9 +1,11 @@
 import { systemClock } from '@switchyard/core/adapter'
+import type { BenchParts } from './bench.ts'
 import { openBench } from './bench.ts'
 import type { Case, CaseResult } from './case.ts'
 import { ClauseBroken, NotApplicable, Unverified } from './case.ts'
-import type { Subject, Target } from './subject.ts'
-import { waitsFor } from './waits.ts'
+import type { Subject } from './subject.ts'
+import type { Patience } from './waits.ts'
+import { PATIENT } from './waits.ts'
 
 /** One broker under test, started; cases run one after the other, because some of them cut and kill it. */
 export interface Session extends AsyncDisposable {
@@ -12,28 +14,35 @@ export interface Session extends AsyncDisposable {
   run(one: Case): Promise<CaseResult>
 }
 
+/** How a session waits. */
+export interface SessionOptions {
+  /** Default `PATIENT`. */
+  readonly patience?: Patience
+}
+
 /** Imports the subject and starts its broker. Rejects when either fails: an infrastructure failure is never a skip. */
-export async function openSession(subjectModule: string): Promise<Session> {
+export async function openSession(subjectModule: string, options: SessionOptions = {}): Promise<Session> {
   const { subject } = (await import(subjectModule)) as { readonly subject?: Subject }
   if (subject === undefined)
     throw new TypeError(`${subjectModule} must export \`const subject: Subject\` (see @switchyard/conformance)`)
-  return sessionOf(subject, subjectModule)
+  return sessionOf(subject, subjectModule, options)
 }
 
 /** The same for a subject in hand; `subjectModule` is what child processes import. */
-export async function sessionOf(subject: Subject, subjectModule: string): Promise<Session> {
+export async function sessionOf(
+  subject: Subject,
+  subjectModule: string,
+  { patience = PATIENT }: SessionOptions = {},
+): Promise<Session> {
   const target = await subject.start()
   return {
     subject,
-    run: (one) => runCase(one, { subject, subjectModule, target }),
+    run: (one) => runCase(one, { subject, subjectModule, target, patience }),
     [Symbol.asyncDispose]: () => target[Symbol.asyncDispose](),
   }
 }
 
-async function runCase(
-  one: Case,
-  parts: { readonly subject: Subject; readonly subjectModule: string; readonly target: Target },
-): Promise<CaseResult> {
+async function runCase(one: Case, parts: Omit<BenchParts, 'caseId' | 'facts'>): Promise<CaseResult> {
   const { id, title } = one
   const facts: Record<string, number | string> = {}
   const startedAt = performance.now()
@@ -50,7 +59,7 @@ async function runCase(
   let failure: unknown
   try {
     const bench = await openBench({ ...parts, caseId: id, facts })
-    const { caseMs } = waitsFor(bench.capabilities)
+    const { caseMs } = bench.waits
     try {
       await limited(one.run(bench), caseMs, `the case did not end within ${caseMs} ms: a call hangs`)
     } catch (error) {

@@ -1,4 +1,5 @@
 import type { Consumer, Delivery, Settlement, SettleResult } from '@switchyard/core/adapter'
+import { breath } from './breath.ts'
 import { ClauseBroken } from './case.ts'
 import { check, word } from './check.ts'
 import { identityOf } from './letter.ts'
@@ -36,6 +37,7 @@ export function takerOf(consumer: Consumer, lost: readonly Delivery[]): Taker {
       if (batch.length === 0 && !signal.aborted)
         throw new ClauseBroken('receive resolved empty although nobody aborted')
       got.push(...batch)
+      if (got.length < count) await breath()
     }
     return got
   }

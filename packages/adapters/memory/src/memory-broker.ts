@@ -1,6 +1,7 @@
 import type { Clock, QueueSpec } from '@switchyard/core/adapter'
 import { BrokerError } from '@switchyard/core/adapter'
 import { MemoryQueue } from './memory-queue.ts'
+import { purgeQueue } from './purge.ts'
 import { refusal } from './refuse.ts'
 
 /** A connection, as the broker sees it. */
@@ -29,6 +30,12 @@ export class MemoryBroker {
     if (clock === undefined) return
     for (const connection of this.#connections) connection.severed(clock.now())
     for (const queue of this.#queues.values()) queue.wake(clock.now())
+  }
+
+  /** Forgets every message, as the end of the process would. Queues stay declared. For tests and the simulator. */
+  empty(): void {
+    const now = this.#clock?.now()
+    if (now !== undefined) for (const queue of this.#queues.values()) purgeQueue(queue, 'all', now)
   }
 
   /** For the adapter: joins, and answers the broker's clock. */

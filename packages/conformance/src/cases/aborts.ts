@@ -1,8 +1,9 @@
 import type { Delivery } from '@switchyard/core/adapter'
 import { systemClock } from '@switchyard/core/adapter'
 import type { Bench } from '../bench.ts'
+import { breath } from '../breath.ts'
 import type { Case } from '../case.ts'
-import { check } from '../check.ts'
+import { check, later } from '../check.ts'
 import { identitiesOf, letter } from '../letter.ts'
 
 const ABORTS = 300
@@ -23,12 +24,12 @@ export const aborts: Case = {
     const sends: Promise<void>[] = []
     for (let round = 0; round < ABORTS; round += 1) {
       const abort = new AbortController()
-      const receiving = taker.consumer.receive(5, abort.signal)
+      const receiving = later(taker.consumer.receive(5, abort.signal))
       const message = letter()
       sent.add(message.id)
       // Abort before, with and after the send: every interleaving that one event loop offers.
       if (round % 3 === 0) abort.abort()
-      sends.push(bench.send(queue, message))
+      sends.push(later(bench.send(queue, message)))
       if (round % 3 === 1) abort.abort()
       else await systemClock.sleep(round % 5)
       abort.abort()
@@ -44,6 +45,7 @@ export const aborts: Case = {
       const left = until - systemClock.now()
       check(left > 0, `lost by aborting: ${missing.length} of ${ABORTS}, e.g. ${missing[0]}`)
       await count(await taker.consumer.receive(50, AbortSignal.timeout(left)))
+      await breath()
     }
     const more = await taker.during(bench.waits.quietMs)
     check(more.length === 0, `delivered again after completion: ${identitiesOf(more).join(', ')}`)
@@ -63,7 +65,7 @@ async function inTime(
   round: number,
 ): Promise<readonly Delivery[]> {
   const { abortMs } = bench.waits
-  const late = systemClock.sleep(abortMs).then(() => new Promise<'late'>((done) => setImmediate(done, 'late')))
+  const late = systemClock.sleep(abortMs).then(() => breath().then(() => 'late' as const))
   const first = await Promise.race([receiving, late])
   check(first !== 'late', `receive was still waiting ${abortMs} ms after abort number ${round + 1}`)
   return first

@@ -1,6 +1,6 @@
 import { systemClock } from '@switchyard/core/adapter'
 import type { Case } from '../case.ts'
-import { check, same } from '../check.ts'
+import { check, later, same } from '../check.ts'
 import { identitiesOf, letter, letters } from '../letter.ts'
 
 /** A2. Demand belongs to the caller. */
@@ -10,7 +10,7 @@ export const receive: Case = {
   async run(bench) {
     const queue = await bench.queue()
     const [first, second] = [await bench.taker(queue), await bench.taker(queue)]
-    const idle = first.take(1, { withinMs: bench.waits.arrivalMs, what: 'a message sent while receive waited' })
+    const idle = later(first.take(1, { withinMs: bench.waits.arrivalMs, what: 'a message sent while receive waited' }))
     const early = letter()
     await bench.send(queue, early)
     const held = await idle
@@ -20,11 +20,11 @@ export const receive: Case = {
     check((one?.leasedAt ?? 0) <= systemClock.now() + 1, `leasedAt lies in the future: ${one?.leasedAt}`)
     check((one?.leasedAt ?? 0) > systemClock.now() - 60_000, `leasedAt is not host time: ${one?.leasedAt}`)
 
-    const later = letters(6)
-    await bench.send(queue, ...later)
+    const six = letters(6)
+    await bench.send(queue, ...six)
     const mine = await first.take(2, { withinMs: bench.waits.arrivalMs, what: 'two of six' })
     const rest = await second.take(4, { withinMs: bench.waits.arrivalMs, what: 'the four that the first left' })
-    same(identitiesOf([...mine, ...rest]).sort(), later.map(({ id }) => id).sort(), 'shared between two consumers')
+    same(identitiesOf([...mine, ...rest]).sort(), six.map(({ id }) => id).sort(), 'shared between two consumers')
     const third = await second.during(bench.waits.quietMs)
     same(identitiesOf(third), [], 'delivered although leased elsewhere')
     await first.complete([...held, ...mine])

@@ -1,0 +1,66 @@
+import type { Delivery } from '@switchyard/core/adapter'
+import { BrokerError } from '@switchyard/core/adapter'
+import type { Mutant } from './mutant.ts'
+import { sabotage } from './sabotage.ts'
+
+/** Breaks what must hold through cuts and restarts, or does nothing at all. */
+export const outageMutants: readonly Mutant[] = [
+  {
+    id: 'M-cut-loses-leased',
+    title: 'a cut loses what was leased on the connection',
+    killedBy: ['A13'],
+    over: 'connection',
+    sabotage: (factory) => factory,
+    broker: 'loses-at-cut',
+  },
+  {
+    id: 'M-restart-loses',
+    title: 'declares to survive a kill of the broker and comes back empty',
+    killedBy: ['A14'],
+    over: 'timed',
+    sabotage: (factory) => factory,
+    broker: 'loses-at-restart',
+  },
+  {
+    id: 'M-fault-deaf',
+    title: 'never receives again once the connection broke',
+    killedBy: ['A13', 'A14'],
+    over: 'timed',
+    sabotage: (factory) => async (host) => {
+      let broken = false
+      const report = (fault: BrokerError) => {
+        broken = true
+        host.report(fault)
+      }
+      const deaf = (signal: AbortSignal) =>
+        new Promise<readonly Delivery[]>((resolve) =>
+          signal.addEventListener('abort', () => resolve([]), { once: true }),
+        )
+      return sabotage(factory, {
+        receive: ({ consumer }, max, signal) => (broken ? deaf(signal) : consumer.receive(max, signal)),
+      })({ ...host, report })
+    },
+  },
+  {
+    id: 'M-null',
+    title: 'accepts everything and delivers nothing',
+    killedBy: ['A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7', 'A8', 'A9', 'A10', 'A11', 'A12', 'A13', 'A14', 'A15', 'A16'],
+    over: 'timed',
+    sabotage: (factory) =>
+      sabotage(factory, {
+        send: async (_, __, messages) => messages.map(() => 'accepted'),
+        settle: async (_, settlements) => settlements.map(() => 'settled'),
+      }),
+  },
+  {
+    id: 'M-refuse-all',
+    title: 'refuses everything, typed',
+    killedBy: ['A1', 'A2', 'A3', 'A4', 'A5', 'A6', 'A7', 'A8', 'A9', 'A10', 'A11', 'A12', 'A13', 'A14', 'A15', 'A16'],
+    over: 'timed',
+    sabotage: (factory) =>
+      sabotage(factory, {
+        send: async (_, queue, messages) =>
+          messages.map(() => new BrokerError({ code: 'unsupported', adapter: 'mutant', queue, message: 'no' })),
+      }),
+  },
+]

@@ -1,0 +1,82 @@
+import type {
+  Adapter,
+  AdapterFactory,
+  Capabilities,
+  Consumer,
+  Delivery,
+  Message,
+  QueueSpec,
+  SendResult,
+  Settlement,
+  SettleResult,
+} from '@switchyard/core/adapter'
+
+/** Where a call happens. */
+export interface Scene {
+  readonly adapter: Adapter
+  readonly queue: string
+  readonly consumer: Consumer
+}
+
+/** Replacements for calls of an adapter; what is absent passes through. */
+export interface Hooks {
+  capabilities?(declared: Capabilities): Capabilities
+  declare?(adapter: Adapter, spec: QueueSpec): Promise<void>
+  send?(adapter: Adapter, queue: string, messages: readonly Message[]): Promise<readonly SendResult[]>
+  receive?(scene: Scene, max: number, signal: AbortSignal): Promise<readonly Delivery[]>
+  settle?(scene: Scene, settlements: readonly Settlement[]): Promise<readonly SettleResult[]>
+  extend?(scene: Scene, deliveries: readonly Delivery[]): Promise<readonly SettleResult[]>
+  closeConsumer?(scene: Scene): Promise<void>
+  purge?(adapter: Adapter, queue: string): Promise<void>
+}
+
+/** Wraps every adapter that the factory opens. Works over any adapter, so that the suite's power can be shown on real brokers too. */
+export function sabotage(factory: AdapterFactory, hooks: Hooks): AdapterFactory {
+  return async (host) => {
+    const inner = await factory(host)
+    const outer: Adapter = {
+      name: inner.name,
+      capabilities: hooks.capabilities?.(inner.capabilities) ?? inner.capabilities,
+      declare: (spec) => hooks.declare?.(inner, spec) ?? inner.declare(spec),
+      send: (queue, messages) => hooks.send?.(inner, queue, messages) ?? inner.send(queue, messages),
+      async consume(queue, options) {
+        const consumer = await inner.consume(queue, options)
+        return sabotagedConsumer({ adapter: inner, queue, consumer }, hooks)
+      },
+      stats: (queue) => inner.stats(queue),
+      purge: (queue) => hooks.purge?.(inner, queue) ?? inner.purge(queue),
+      close: () => inner.close(),
+      ...(inner.browse === undefined ? {} : { browse: inner.browse.bind(inner) }),
+    }
+    return outer
+  }
+}
+
+function sabotagedConsumer(scene: Scene, hooks: Hooks): Consumer {
+  const { consumer } = scene
+  return {
+    receive: (max, signal) => hooks.receive?.(scene, max, signal) ?? consumer.receive(max, signal),
+    settle: (settlements) => hooks.settle?.(scene, settlements) ?? consumer.settle(settlements),
+    extend: (deliveries) => hooks.extend?.(scene, deliveries) ?? consumer.extend(deliveries),
+    close: () => hooks.closeConsumer?.(scene) ?? consumer.close(),
+  }
+}
+
+/** Settles one by one; `replace` answers what to do instead, or undefined for what was asked. */
+export async function settleEach(
+  scene: Scene,
+  settlements: readonly Settlement[],
+  replace: (settlement: Settlement) => Promise<SettleResult> | Settlement | undefined,
+): Promise<readonly SettleResult[]> {
+  const results: SettleResult[] = []
+  for (const settlement of settlements) {
+    const instead = replace(settlement)
+    if (instead instanceof Promise) {
+      results.push(await instead)
+      continue
+    }
+    const [result] = await scene.consumer.settle([instead ?? settlement])
+    if (result !== undefined) results.push(result)
+  }
+  return results
+}
