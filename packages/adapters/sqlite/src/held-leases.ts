@@ -20,6 +20,11 @@ export class HeldLeases {
     this.#ended = ended
   }
 
+  /** How many leases are held. */
+  get size(): number {
+    return this.#held.size
+  }
+
   /** A lease was taken or renewed. */
   hold(delivery: Delivery, endsAt: number): void {
     this.#held.delete(delivery.receipt)

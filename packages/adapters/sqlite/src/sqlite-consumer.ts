@@ -123,21 +123,24 @@ export class SqliteConsumer implements Consumer<DatabaseSync> {
   async #close(): Promise<void> {
     this.#stop.abort()
     this.#mute()
-    await this.#flight?.catch(() => {})
-    const held = this.#held.clear()
-    try {
-      if (held.length > 0) {
-        await this.#submit('close', false, held.length, (session, now) => {
-          for (const delivery of held) giveBack(session, receiptOf(delivery), now)
-        })
-      }
-      await this.#parts.exclusive?.leave()
-    } catch (error) {
-      // Closing must end. What could not be given back lapses.
-      if (error instanceof BrokerError) this.#parts.host.report(error)
-    } finally {
-      this.#parts.closed(this)
+    // Together, so that a lock kept by somebody else costs one deadline and not three.
+    const endings = await Promise.allSettled([this.#giveAllBack(), this.#parts.exclusive?.leave()])
+    this.#held.clear()
+    this.#parts.closed(this)
+    // Closing must end. What could not be given back lapses.
+    for (const ending of endings) {
+      if (ending.status === 'rejected' && ending.reason instanceof BrokerError) this.#parts.host.report(ending.reason)
     }
+  }
+
+  async #giveAllBack(): Promise<void> {
+    if (this.#held.size === 0 && this.#flight === null) return
+    // Read inside the transaction: a claim that was in flight runs before it and, being stopped, takes nothing, or has ended.
+    let held: readonly Delivery[] | null = null
+    await this.#submit('close', false, this.#held.size, (session, now) => {
+      held ??= this.#held.clear()
+      for (const delivery of held) giveBack(session, receiptOf(delivery), now)
+    })
   }
 
   #handOver(max: number): Delivery[] {
