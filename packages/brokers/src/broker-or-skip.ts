@@ -15,10 +15,16 @@ export async function brokerOrSkip(kind: BrokerKind): Promise<BrokerOrSkip> {
   try {
     return { broker: await startBroker(kind), skip: undefined }
   } catch (error) {
-    const ci = process.env.CI !== undefined && process.env.CI !== '' && process.env.CI !== 'false'
-    if (!(error instanceof BrokerUnavailable) || ci) throw error
-    const skip = `not run: no ${kind} broker. Run: ${error.fix}`
-    process.stderr.write(`switchyard: ${skip}\n${error.message}\n`)
+    const skip = skipOrThrow(error)
     return { broker: undefined, skip }
   }
+}
+
+/** The reason to skip, said on stderr too; throws the error where skipping would hide something. */
+export function skipOrThrow(error: unknown): string {
+  const ci = process.env.CI !== undefined && process.env.CI !== '' && process.env.CI !== 'false'
+  if (!(error instanceof BrokerUnavailable) || error.broken || ci) throw error
+  const skip = `not run: no ${error.kind} broker. Run: ${error.fix}`
+  process.stderr.write(`switchyard: ${skip}\n${error.message}\n`)
+  return skip
 }

@@ -6,7 +6,7 @@ import { LocalServer } from './local-server.ts'
 import { maskSecrets } from './mask-secrets.ts'
 import { RungAbsent } from './rung-absent.ts'
 import type { BrokerKind, BrokerRung, RunningBroker } from './running-broker.ts'
-import { SERVER_SUPPLIES } from './server-supply.ts'
+import { SERVER_SUPPLIES, type ServerSupply } from './server-supply.ts'
 
 /** Options of startBroker. */
 export interface StartBrokerOptions {
@@ -22,9 +22,19 @@ export interface StartBrokerOptions {
  * climb: a broken server is a fault to be told, not a reason to test against another one.
  * @throws BrokerUnavailable naming every rung tried and the command that fixes it.
  */
-export async function startBroker(kind: BrokerKind, options: StartBrokerOptions = {}): Promise<RunningBroker> {
+export function startBroker(kind: BrokerKind, options: StartBrokerOptions = {}): Promise<RunningBroker> {
+  return climbLadder(kind, SERVER_SUPPLIES[kind], options)
+}
+
+/** startBroker with a supply given: how the ladder is tested on a machine that has the servers. */
+export async function climbLadder(
+  kind: BrokerKind,
+  supply: ServerSupply,
+  options: StartBrokerOptions,
+): Promise<RunningBroker> {
   const failures: RungFailure[] = []
-  for (const [rung, attempt] of rungs(kind, options)) {
+  const fix = fixCommand(kind, supply)
+  for (const [rung, attempt] of rungs(kind, supply, options)) {
     try {
       const broker = await attempt()
       options.log?.(`${kind}: ${rung}, version ${broker.version} at ${maskSecrets(broker.url)}`)
@@ -33,16 +43,16 @@ export async function startBroker(kind: BrokerKind, options: StartBrokerOptions 
       const reason = maskSecrets(error instanceof Error ? error.message : String(error))
       failures.push({ rung, reason })
       options.log?.(`${kind}: not from ${rung}: ${reason}`)
-      if (!(error instanceof RungAbsent)) break
+      if (!(error instanceof RungAbsent)) throw new BrokerUnavailable(kind, failures, { fix, broken: true })
     }
   }
-  throw new BrokerUnavailable(kind, failures, fixCommand(kind))
+  throw new BrokerUnavailable(kind, failures, { fix, broken: false })
 }
 
 type Rung = readonly [BrokerRung, () => Promise<RunningBroker>]
 
-function rungs(kind: BrokerKind, options: StartBrokerOptions): readonly Rung[] {
-  const { program, npmPackage, debian } = SERVER_SUPPLIES[kind]
+function rungs(kind: BrokerKind, supply: ServerSupply, options: StartBrokerOptions): readonly Rung[] {
+  const { program, npmPackage, debian } = supply
   const where = options.dir === undefined ? {} : { parentDir: options.dir }
   const all: Rung[] = [['env', () => envBroker(kind)]]
   if (program !== undefined) {
@@ -83,8 +93,7 @@ function rungs(kind: BrokerKind, options: StartBrokerOptions): readonly Rung[] {
   return all
 }
 
-function fixCommand(kind: BrokerKind): string {
-  const { npmPackage, debian } = SERVER_SUPPLIES[kind]
+function fixCommand(kind: BrokerKind, { npmPackage, debian }: ServerSupply): string {
   const install =
     debian === undefined ? `npm install -D ${npmPackage?.name}` : `sudo apt-get install -y ${debian.packages.join(' ')}`
   return `${install}   (or: export ${envName(kind)}=<address of a ${kind} server for tests>)`
