@@ -1,4 +1,3 @@
-import type { BrokerErrorCode } from '@switchyard/core/adapter'
 import {
   BrokerError,
   type ConsumeOptions,
@@ -9,64 +8,81 @@ import {
   type Settlement,
   type SettleResult,
 } from '@switchyard/core/adapter'
-import type { Db, JobWithMetadata } from 'pg-boss'
+import type { Db } from 'pg-boss'
 import { type Context, type PostgresTx, runCall, toDb } from './context.ts'
 import { toBrokerError } from './errors.ts'
 import { HeldLeases } from './held-leases.ts'
 import type { Hold } from './session.ts'
 import { confirm, fenceOf, type Receipt, receiptOf, settleAll, settledIds } from './settle.ts'
+import { Taker } from './taker.ts'
 import type { QueueShape } from './wire.ts'
-import { fromData, lapsesOf, NEVER } from './wire.ts'
-
-/** Between tries while the server is away; a tenth of the 15 s within which jobs must flow again. */
-const AWAY_MOST_MS = 1_000
-
-/** Faults that end a consumer; with anything else (a standby that will be promoted, a full disk) it waits and tries again. */
-const FATAL: ReadonlySet<BrokerErrorCode> = new Set([
-  'closed',
-  'not-found',
-  'forbidden',
-  'version',
-  'unsupported',
-  'conflict',
-])
 
 /** Opens a consumer: the queue must exist, and nobody may forbid us to take from it. */
-export function consume(context: Context, queue: string, options: ConsumeOptions): Promise<PostgresConsumer> {
+export function consume(
+  context: Context,
+  queue: string,
+  options: ConsumeOptions,
+  closed: () => void,
+): Promise<PostgresConsumer> {
   return runCall(context, { doing: 'consume', queue, writes: false }, async () => {
+    if (!(options.leaseMs >= 1_000)) throw shortLease(queue, options.leaseMs)
     const shape = await context.queues.shape(queue)
     // asks pg-boss for the untyped array that settle needs, before anything depends on it
     settledIds(await context.boss.touch(queue, [{ id: '00000000-0000-0000-0000-000000000000', retryCount: 0 }]))
     const hold = await context.session.hold(queue, options.exclusive === true ? 'exclusive' : 'shared')
-    if (hold !== null) return new PostgresConsumer(context, shape, options, hold)
+    if (hold !== null) return new PostgresConsumer({ context, shape, options, hold, closed })
     const message = options.exclusive === true ? 'other consumers are open on it' : 'an exclusive consumer has it'
     throw new BrokerError({ code: 'conflict', adapter: 'postgres', queue, message: `could not consume: ${message}` })
   })
 }
 
-/** Leases of one queue. Fetching never blocks on the server: idle waiting is a bell and a timer, so nothing is leased to nobody. */
+function shortLease(queue: string, leaseMs: number): BrokerError {
+  return new BrokerError({
+    code: 'invalid',
+    adapter: 'postgres',
+    queue,
+    message: `a lease of ${leaseMs} ms is below one second`,
+  })
+}
+
+interface ConsumerParts {
+  readonly context: Context
+  readonly shape: QueueShape
+  readonly options: ConsumeOptions
+  readonly hold: Hold
+  /** Told once, when everything has been given back. */
+  closed(): void
+}
+
+/** Leases of one queue. */
 export class PostgresConsumer implements Consumer<PostgresTx> {
   readonly #context: Context
   readonly #shape: QueueShape
   readonly #options: ConsumeOptions
   readonly #hold: Hold
+  readonly #taker: Taker
   readonly #parked: ParkedTake<Delivery>
   readonly #held: HeldLeases
   readonly #stopRinging: () => void
-  /** Opens when something may be there; replaced by each wait. */
-  #bell: () => void = () => undefined
-  #rung = false
-  #wanted = 0
-  #failures = 0
+  readonly #closed: () => void
   #closing: Promise<void> | null = null
 
-  constructor(context: Context, shape: QueueShape, options: ConsumeOptions, hold: Hold) {
+  constructor({ context, shape, options, hold, closed }: ConsumerParts) {
+    this.#closed = closed
     this.#context = context
     this.#shape = shape
     this.#options = options
     this.#hold = hold
-    this.#stopRinging = context.session.onRing(shape.name, () => this.#ring())
-    this.#parked = parkedTake((_max, stop) => this.#take(stop))
+    this.#taker = new Taker({
+      context,
+      queue: shape.name,
+      prefetch: options.prefetch,
+      exclusive: options.exclusive === true,
+      hold,
+      leased: (deliveries) => this.#held.park(deliveries),
+    })
+    this.#stopRinging = context.session.onRing(shape.name, () => this.#taker.ring())
+    this.#parked = parkedTake((_max, stop) => this.#taker.take(stop))
     this.#held = new HeldLeases(context.host.clock, options.leaseMs, {
       touch: (receipts) => this.#touch(receipts),
       giveBack: (deliveries) => this.#giveBack(deliveries),
@@ -80,8 +96,7 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
 
   async receive(max: number, signal: AbortSignal): Promise<readonly Delivery[]> {
     if (this.#closing !== null) throw this.#closedError('receive')
-    this.#wanted = max
-    this.#ring()
+    this.#taker.want(max)
     try {
       for (;;) {
         const taken = await this.#parked.receive(max, signal)
@@ -90,7 +105,7 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
         if (this.#closing !== null) throw this.#closedError('receive')
       }
     } finally {
-      this.#wanted = 0
+      this.#taker.want(0)
     }
   }
 
@@ -165,6 +180,7 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
       this.#context.host.report(this.#fault(error, 'give back')) // their leases end by themselves
     } finally {
       await this.#hold.release()
+      this.#closed()
     }
   }
 
@@ -192,81 +208,6 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
     if (this.#held.drop(delivery)) this.#options.lost([delivery])
   }
 
-  /** One take: waits for demand and for messages; comes back soon after `stop`. */
-  async #take(stop: AbortSignal): Promise<readonly Delivery[]> {
-    while (!stop.aborted) {
-      this.#rung = false
-      if (this.#wanted > 0) {
-        const deliveries = await this.#fetch(this.#wanted + this.#options.prefetch)
-        if (deliveries.length > 0) return deliveries
-      }
-      await this.#wait(stop)
-    }
-    return []
-  }
-
-  async #fetch(max: number): Promise<readonly Delivery[]> {
-    const { boss, database, host } = this.#context
-    const leasedAt = host.clock.now()
-    try {
-      if (!(await this.#mayTake())) return []
-      const jobs = await boss.fetch<unknown>(this.#shape.name, {
-        batchSize: max,
-        includeMetadata: true,
-        db: database.micros,
-      })
-      this.#failures = 0
-      const deliveries = jobs.sort(byAge).map((job) => deliveryOf(job, leasedAt))
-      this.#held.park(deliveries)
-      return deliveries
-    } catch (error) {
-      const fault = this.#fault(error, 'receive')
-      if ((FATAL.has(fault.code) && !fault.retryable) || this.#context.closed) throw fault
-      if (this.#failures === 0) host.report(fault)
-      this.#failures += 1
-      return []
-    }
-  }
-
-  async #mayTake(): Promise<boolean> {
-    if (this.#hold.state === 'held') return true
-    if (this.#hold.state === 'refused') {
-      if (this.#options.exclusive === true)
-        throw new BrokerError({
-          code: 'conflict',
-          adapter: 'postgres',
-          queue: this.#shape.name,
-          message: 'the connection was lost, and another consumer came in meanwhile; open it again',
-          retryable: false,
-        })
-      await this.#context.session.retake()
-    }
-    return this.#options.exclusive !== true && this.#hold.state !== ('refused' as Hold['state'])
-  }
-
-  #ring(): void {
-    this.#rung = true
-    this.#bell()
-  }
-
-  /** Until the bell, the poll, or `stop`. Without demand only the bell counts: an idle worker costs nothing. */
-  async #wait(stop: AbortSignal): Promise<void> {
-    if (this.#rung) return
-    const { clock } = this.#context.host
-    const wake = Promise.withResolvers<void>()
-    const away = this.#wanted > 0 && this.#failures > 0
-    const waitMs = away ? Math.min(AWAY_MOST_MS, 50 * 2 ** Math.min(this.#failures, 10)) : this.#context.settings.pollMs
-    const cancel = this.#wanted > 0 ? clock.schedule(waitMs, wake.resolve) : () => undefined
-    // while the server is away, a bell is not news
-    this.#bell = away ? () => undefined : wake.resolve
-    const stopped = () => wake.resolve()
-    stop.addEventListener('abort', stopped, { once: true })
-    await wake.promise
-    stop.removeEventListener('abort', stopped)
-    cancel()
-    this.#bell = () => undefined
-  }
-
   #fault(error: unknown, doing: string): BrokerError {
     return toBrokerError(error, { doing, queue: this.#shape.name, writes: true })
   }
@@ -278,34 +219,5 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
       queue: this.#shape.name,
       message: `could not ${doing}: the consumer was closed`,
     })
-  }
-}
-
-/** `createdOn` and `startAfter` are microseconds here (Database.micros); the row order of UPDATE … RETURNING means nothing. */
-function byAge(one: JobWithMetadata<unknown>, other: JobWithMetadata<unknown>): number {
-  return (
-    other.priority - one.priority ||
-    Number(one.createdOn) - Number(other.createdOn) ||
-    Number(one.startAfter) - Number(other.startAfter) ||
-    (one.id < other.id ? -1 : 1)
-  )
-}
-
-function deliveryOf(job: JobWithMetadata<unknown>, leasedAt: number): Delivery {
-  const stored = fromData(job.data)
-  const heartbeatMs = (job.heartbeatSeconds ?? NEVER) * 1_000
-  const receipt: Receipt = {
-    id: job.id,
-    retryCount: job.retryCount,
-    stored,
-    heartbeatMs,
-    createdMs: Number(job.createdOn) / 1_000,
-  }
-  return {
-    message: { id: job.id, body: stored.body },
-    note: stored.note,
-    lapses: lapsesOf(job.retryCount, stored),
-    leasedAt,
-    receipt,
   }
 }

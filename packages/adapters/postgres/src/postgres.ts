@@ -99,7 +99,7 @@ function adapterOn(context: Context): Adapter<PostgresTx> {
       runCall(context, { doing: 'declare', queue: queue.name, writes: true }, () => context.queues.declare(queue)),
     send: (queue, messages, tx) => send(context, queue, messages, tx),
     consume: async (queue, options) => {
-      const consumer = await consume(context, queue, options)
+      const consumer = await consume(context, queue, options, () => consumers.delete(consumer))
       consumers.add(consumer)
       return consumer
     },

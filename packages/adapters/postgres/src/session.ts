@@ -45,10 +45,13 @@ export class Session {
     this.#host = host
   }
 
-  /** Rejects when the first connection fails; from then on it reconnects by itself. */
+  /** Tries once and goes on in the background: without notifications consumers still poll. */
   async open(channel: string): Promise<void> {
     this.#channel = channel
-    await this.#connect()
+    await this.#connect().catch((error: unknown) => {
+      this.#report(error)
+      this.#scheduleConnect()
+    })
   }
 
   /** Calls `ring` at every message stored in `queue` and after every reconnect. Returns the way to stop. */
@@ -148,8 +151,10 @@ export class Session {
     client.on('end', () => this.#lost(client, new Error('Connection terminated')))
     client.on('notification', ({ payload }) => this.#ring(payload))
     try {
+      const late = () => new Error('timeout expired on the notification connection')
       await client.connect()
-      await client.query(`LISTEN "${this.#channel ?? ''}"`)
+      const listening = client.query(`LISTEN "${this.#channel ?? ''}"`)
+      await withDeadline(this.#host.clock, PROBE_WITHIN_MS, listening, late)
     } catch (error) {
       await end(client)
       throw error
@@ -191,9 +196,13 @@ export class Session {
     if (this.#client !== client || this.#closed) return
     this.#client = null
     for (const entry of this.#entries) entry.state = 'unknown'
-    this.#host.report(toBrokerError(error, { doing: 'listen for new messages', writes: false }))
+    this.#report(error)
     void end(client)
     this.#scheduleConnect()
+  }
+
+  #report(error: unknown): void {
+    this.#host.report(toBrokerError(error, { doing: 'listen for new messages', writes: false }))
   }
 
   #scheduleConnect(): void {
