@@ -1,0 +1,34 @@
+import type { ChaosRun } from '@switchyard/chaos'
+import { columns, printable } from './terminal.ts'
+
+/** Violations shown per rule; the report has all. */
+const SHOWN = 3
+
+/** The verdict of a run for people: every rule, what it judged, and the first violations. */
+export function verdictTable(run: ChaosRun): string {
+  const { verdict, findings } = run.judgement
+  const rows = findings.map((finding) => [
+    MARKS[finding.verdict],
+    finding.checker,
+    `${finding.judged}/${finding.of}`,
+    finding.rule,
+  ])
+  const details = findings.flatMap((finding) => [
+    ...finding.violations.slice(0, SHOWN).map((violation) => `  ${finding.checker}: ${printable(violation.what)}`),
+    ...(finding.violations.length > SHOWN
+      ? [`  ${finding.checker}: and ${finding.violations.length - SHOWN} more in the report`]
+      : []),
+    ...(finding.verdict === 'inconclusive'
+      ? finding.notes.map((note) => `  ${finding.checker}: ${printable(note)}`)
+      : []),
+  ])
+  const seconds = (run.tookMs / 1_000).toFixed(1)
+  return [
+    columns(['', 'rule', 'judged', 'means'], rows),
+    ...(details.length > 0 ? ['', ...details] : []),
+    '',
+    `verdict ${verdict}  seed ${run.seed}  ${seconds}s  ${printable(run.broker)}`,
+  ].join('\n')
+}
+
+const MARKS = { pass: '✓ pass', fail: '✗ FAIL', inconclusive: '? open' } as const
