@@ -12,46 +12,62 @@ export function aptRefusal(): string | undefined {
   return undefined
 }
 
+/** Where the machine keeps what the script touches; other places for tests. */
+export interface AptPlaces {
+  readonly lock: string
+  readonly policy: string
+  readonly lists: string
+}
+
+const PLACES: AptPlaces = {
+  lock: '/run/lock/switchyard-apt.lock',
+  policy: '/usr/sbin/policy-rc.d',
+  lists: '/var/lib/apt/lists',
+}
+
 /**
  * One shell does all of it, in a session of its own, so that nobody's Ctrl-C or SIGKILL leaves dpkg half-way. Under one lock for the machine.
- * While it works no service may start (policy-rc.d answers 101); a policy that was there comes back, even after a crash.
- * $1 is the program that should exist afterwards, the rest are packages.
+ * While it works no service may start (policy-rc.d answers 101); a policy that was there comes back, at the next run even after a crash.
+ * $1 is the list of programs of which one exists afterwards, the rest are packages.
  */
-const SCRIPT = `
+export function aptScript({ lock, policy, lists }: AptPlaces): string {
+  return `
 set -u
-exec 9>/run/lock/switchyard-apt.lock
+exec 9>'${lock}'
 flock 9
 wanted=$1; shift
 for file in $wanted; do [ -x "$file" ] && exit 0; done
-policy=/usr/sbin/policy-rc.d
+policy='${policy}'
 saved=$policy.switchyard-saved
+ours=
 restore() {
-  [ -n "\${ours:-}" ] && rm -f "$policy"
-  [ -e "$saved" ] && mv -f "$saved" "$policy"
-  return 0
+  if [ -n "$ours" ]; then rm -f "$policy"; fi
+  if [ -e "$saved" ]; then mv -f "$saved" "$policy"; fi
 }
 trap restore EXIT
-[ -e "$saved" ] && mv -f "$saved" "$policy"
+if [ -e "$saved" ]; then mv -f "$saved" "$policy"; fi
+if [ -e "$policy" ] && grep -q '# by switchyard' "$policy"; then rm -f "$policy"; fi
 answer=0
-[ -x "$policy" ] && { "$policy" switchyard start >/dev/null 2>&1 || answer=$?; }
+if [ -x "$policy" ]; then "$policy" switchyard start >/dev/null 2>&1 9>&- || answer=$?; fi
 if [ "$answer" != 101 ]; then
-  [ -e "$policy" ] && mv "$policy" "$saved"
+  if [ -e "$policy" ]; then mv "$policy" "$saved"; fi
   ours=1
   printf '#!/bin/sh\\n# by switchyard, for the time of one apt-get install\\nexit 101\\n' >"$policy"
   chmod 755 "$policy"
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt() { apt-get -o DPkg::Lock::Timeout=180 -o Acquire::Retries=2 "$@" 9>&- </dev/null; }
-fresh=$(find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mtime -7 2>/dev/null | head -n 1)
+fresh=$(find '${lists}' -maxdepth 1 -name '*_Packages*' -mtime -7 2>/dev/null | head -n 1)
 updated=
 if [ -z "$fresh" ] || ! apt-cache show "$1" >/dev/null 2>&1; then
-  apt update -q && updated=1 || echo 'apt-get update failed; going on with the list that is there'
+  if apt update -q; then updated=1; else echo 'apt-get update failed; going on with the list that is there'; fi
 fi
 install() { apt install -y -q --no-install-recommends -o Dpkg::Options::=--force-confold "$@"; }
 install "$@" && exit 0
 [ -n "$updated" ] && exit 1
 apt update -q && install "$@"
 `
+}
 
 const INSTALL_LIMIT_MS = 600_000
 
@@ -78,7 +94,7 @@ export async function aptInstall(packages: readonly string[], programs: readonly
 /** The exit code, or undefined when the time is over (it goes on by itself). Output to a file: a pipe would break if we die. */
 function runScript(args: readonly string[], log: string): Promise<number | undefined> {
   const out = openSync(log, 'a')
-  const child = spawn('/bin/sh', ['-c', SCRIPT, 'switchyard-apt', ...args], {
+  const child = spawn('/bin/sh', ['-c', aptScript(PLACES), 'switchyard-apt', ...args], {
     detached: true,
     stdio: ['ignore', out, out],
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C', ...proxySettings() },
