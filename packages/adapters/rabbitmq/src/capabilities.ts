@@ -51,7 +51,10 @@ export function rabbitmqCapabilities({ heartbeatSeconds, consumerTimeoutMs, dela
     unique: unsupported([], 'nothing in the server can be asked for a key'),
     transactions: unsupported(false, 'AMQP transactions do not reach a database'),
     browse: unsupported(false, 'reading is leasing; an exclusive consumer can lease, look and give back'),
-    exclusive: native(true, 'exclusive consumer flag; refused with conflict while anybody else consumes'),
+    exclusive: emulated(
+      true,
+      'a lock queue of one connection, which all our consumers respect; other programs do not (quorum queues ignore the exclusive flag)',
+    ),
     purge: native('ready', 'leased messages and those in the shared delay chain stay'),
     maxBodyBytes: native(MAX_BODY_BYTES, 'default max_message_size of RabbitMQ 4'),
     sendBatch: emulated(1_000, 'AMQP publishes one by one; the confirms of a batch are awaited together'),

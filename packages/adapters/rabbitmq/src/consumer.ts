@@ -9,7 +9,7 @@ import {
   type SettleResult,
   withDeadline,
 } from '@switchyard/core/adapter'
-import { closedError, lateError, toBrokerError } from './errors.ts'
+import { ADAPTER, closedError, lateError, toBrokerError } from './errors.ts'
 import { type Lease, LeaseChannel } from './lease-channel.ts'
 import type { Link } from './link.ts'
 import type { Publisher } from './publisher.ts'
@@ -73,9 +73,8 @@ export class RabbitmqConsumer implements Consumer {
     const doing = options.exclusive === true ? 'consume the queue exclusively' : 'consume the queue'
     const work = async () => {
       const channel = await this.#openChannel()
-      await channel.check(this.#queue)
-      // The exclusive subscription is also what keeps others out, so that it is there from the start: it may lease one message.
-      if (options.exclusive === true) await channel.subscribe(this.#queue, { count: 1, exclusive: true })
+      const others = await channel.consumers(this.#queue)
+      if (options.exclusive === true && others > 0) throw this.#conflict(`it has ${others} consumers already`)
     }
     try {
       const late = () => lateError(host.callDeadlineMs, { queue, doing, maybeApplied: false })
@@ -84,6 +83,10 @@ export class RabbitmqConsumer implements Consumer {
       this.#stop.abort()
       throw toBrokerError(error, { queue, doing })
     }
+  }
+
+  holdsExclusively(queue: string): boolean {
+    return this.#parts.options.exclusive === true && this.#parts.queue === queue
   }
 
   receive(max: number, signal: AbortSignal): Promise<readonly Delivery[]> {
@@ -165,6 +168,7 @@ export class RabbitmqConsumer implements Consumer {
       try {
         const late = () => lateError(5_000, { doing: 'close the consumer' })
         await withDeadline(this.#parts.host.clock, 5_000, this.#handBack(channel, channel.leases.slice()), late)
+        if (this.#parts.options.exclusive === true) await channel.unlock(this.#lock)
         await channel.close()
       } catch (error) {
         // The server gives everything back by itself when it notices that the channel is gone.
@@ -201,11 +205,13 @@ export class RabbitmqConsumer implements Consumer {
       try {
         const channel = this.#channel?.alive ? this.#channel : await this.#openChannel()
         const { max } = this.#pending ?? {}
-        if (max === undefined || channel.credit >= (options.exclusive === true ? max : 1)) break
+        if (max === undefined || channel.credit > 0) break
         // One subscription keeps the order; several may swap neighbours, so that a quiet moment makes them one again.
-        if (options.exclusive === true || channel.leases.length === 0) await channel.unsubscribe()
-        const count = max + options.prefetch
-        await channel.subscribe(this.#queue, { count, exclusive: options.exclusive === true })
+        if (channel.leases.length === 0) await channel.unsubscribe()
+        if (options.exclusive !== true) await this.#yieldToExclusive()
+        await channel.subscribe(this.#queue, max + options.prefetch)
+        // Again, for a lock taken in between: whoever takes it counts the consumers afterwards, so that one of the two notices.
+        if (options.exclusive !== true) await this.#yieldToExclusive()
       } catch (error) {
         if (this.#stop.signal.aborted) break
         const known = toBrokerError(error, { queue, doing: 'consume the queue' })
@@ -213,7 +219,8 @@ export class RabbitmqConsumer implements Consumer {
           this.#pending?.reject(known)
           break
         }
-        host.report(known)
+        if (known.code === 'conflict') await this.#channel?.unsubscribe().catch(() => {})
+        else host.report(known)
         await host.clock.sleep(waitMs, this.#stop.signal)
         waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)
       }
@@ -237,8 +244,22 @@ export class RabbitmqConsumer implements Consumer {
       },
     })
     channel = opened
+    if (this.#parts.options.exclusive === true) await opened.lock(this.#lock)
     this.#channel = opened
     return opened
+  }
+
+  get #lock(): string {
+    return `${this.#queue}.switchyard-exclusive`
+  }
+
+  /** Quorum queues ignore the exclusive flag of a consumer (3.10.8: two got in), so that our consumers ask for our lock. */
+  async #yieldToExclusive(): Promise<void> {
+    if (await this.#parts.publisher.exists(this.#lock)) throw this.#conflict('another consumer uses it exclusively')
+  }
+
+  #conflict(message: string): BrokerError {
+    return new BrokerError({ adapter: ADAPTER, code: 'conflict', queue: this.#parts.queue, message })
   }
 
   #leased(lease: Lease): void {
@@ -272,8 +293,8 @@ export class RabbitmqConsumer implements Consumer {
   /** Takes back credit and leases that nobody asked for within the linger. */
   #linger(): void {
     this.#cancelLinger()
-    const { host, options } = this.#parts
-    if (options.exclusive === true || this.#closing !== null || this.#surplus === 0) return
+    const { host } = this.#parts
+    if (this.#closing !== null || this.#surplus === 0) return
     this.#cancelLinger = host.clock.schedule(LINGER_MS, () => {
       const channel = this.#channel
       if (this.#pending !== null || this.#pump !== null || this.#surplus === 0 || !channel?.alive) return

@@ -34,7 +34,7 @@ const TABLE: readonly (readonly [test: (code: unknown, text: string) => boolean,
   ],
   [(code) => code === 404, { code: 'unavailable', hint: 'the queue exists but has no leader at the moment' }],
   [
-    (_, text) => /vhost|Expected ConnectionOpenOk/.test(text) && !/no queue/.test(text),
+    (_, text) => /access to vhost|vhost .* not found|Expected ConnectionOpenOk/.test(text),
     { code: 'forbidden', hint: 'the virtual host is missing or not open to this user' },
   ],
   [

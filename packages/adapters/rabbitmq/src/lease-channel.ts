@@ -81,25 +81,21 @@ export class LeaseChannel {
   }
 
   /** Leases `count` messages at most, beyond what older subscriptions may. A queue without a leader never answers: then the channel is given up. */
-  async subscribe(queue: string, want: { readonly count: number; readonly exclusive: boolean }): Promise<void> {
-    await this.#answered(this.#subscribe(queue, want), 'consume the queue')
+  async subscribe(queue: string, count: number): Promise<void> {
+    await this.#answered(this.#subscribe(queue, count), 'consume the queue')
   }
 
-  async #subscribe(queue: string, { count, exclusive }: { count: number; exclusive: boolean }): Promise<void> {
+  async #subscribe(queue: string, count: number): Promise<void> {
     const window = Math.min(count, 65_535)
     this.#prefetch = window
     await this.#channel.prefetch(window)
     const subscription: Subscription = { window, held: 0, active: true }
     // The first messages may arrive together with the answer, before the tag is known here.
-    const { consumerTag } = await this.#channel.consume(
-      queue,
-      (message) => {
-        if (message !== null) return this.#lease(message, subscription)
-        subscription.active = false
-        this.#events.cancelled()
-      },
-      { exclusive },
-    )
+    const { consumerTag } = await this.#channel.consume(queue, (message) => {
+      if (message !== null) return this.#lease(message, subscription)
+      subscription.active = false
+      this.#events.cancelled()
+    })
     if (this.#alive) this.#subscriptions.set(consumerTag, subscription)
   }
 
@@ -126,9 +122,19 @@ export class LeaseChannel {
     this.#end(null)
   }
 
-  /** Passive declare: rejects when the queue is missing, and ends the channel. */
-  async check(queue: string): Promise<void> {
-    await this.#channel.checkQueue(queue)
+  /** How many consumers the queue has. Rejects when it is missing, and ends the channel. */
+  async consumers(queue: string): Promise<number> {
+    return (await this.#channel.checkQueue(queue)).consumerCount
+  }
+
+  /** A queue that only one connection can have; it goes with the connection. Rejects with 405 when another has it. */
+  async lock(name: string): Promise<void> {
+    await this.#channel.assertQueue(name, { exclusive: true, durable: false, arguments: { 'x-max-length': 0 } })
+  }
+
+  /** Gives the lock back. */
+  async unlock(name: string): Promise<void> {
+    if (this.#alive) await this.#answered(this.#channel.deleteQueue(name), 'end exclusive use')
   }
 
   /** Writes the acknowledgement; `barrier` tells when the server has it. False when the channel has ended: nothing was written. */

@@ -55,6 +55,9 @@ export class Publisher {
         }
       }
       await Promise.all(answers)
+      if ((await this.#topology.remembered(parcels)) && desk.over())
+        for (const [index, { queue }] of parcels.entries())
+          if (results[index] === 'accepted') results[index] = endedWhileFresh(queue)
     }
     try {
       await withDeadline(this.#host.clock, deadlineMs, work(), () => lateError(deadlineMs, { doing: 'send' }))
@@ -66,6 +69,20 @@ export class Publisher {
     return results.map(
       (result, index) => result ?? this.#failed(undefined, { queue: parcels[index]?.queue ?? '', maybeApplied: true }),
     )
+  }
+
+  /** Whether a queue is there, without a channel error in the server's log when it is not: `mandatory` tells. */
+  async exists(native: string): Promise<boolean> {
+    const parcel: Parcel = {
+      queue: native,
+      to: native,
+      delayMs: 0,
+      content: Buffer.alloc(0),
+      properties: { mandatory: true },
+    }
+    const [answer] = await this.publish([parcel], this.#host.callDeadlineMs / 3)
+    if (answer instanceof BrokerError && answer.code !== 'not-found') throw answer
+    return answer === 'accepted'
   }
 
   #failed(error: unknown, { queue, maybeApplied }: { queue: string; maybeApplied: boolean }): BrokerError {
@@ -98,6 +115,7 @@ export class Publisher {
 /** One confirm channel, until it ends. */
 interface Desk {
   readonly ended: Promise<void>
+  over(): boolean
   publish(
     route: { exchange: string; routingKey: string },
     parcel: Parcel,
@@ -112,7 +130,13 @@ async function openDesk({ model }: Session): Promise<Desk> {
   channel.on('error', (error) => {
     reason = error
   })
-  const ended = new Promise<void>((resolve) => channel.on('close', () => resolve()))
+  let over = false
+  const ended = new Promise<void>((resolve) => {
+    channel.on('close', () => {
+      over = true
+      resolve()
+    })
+  })
   // The return of a message always comes before its confirm (5 of 5 in 5 000: seam.md 3e). Same route and id, same fate.
   const returned = new Map<string, number>()
   const key = (exchange: string, routingKey: string, id: unknown) => `${exchange}\n${routingKey}\n${id}`
@@ -130,6 +154,7 @@ async function openDesk({ model }: Session): Promise<Desk> {
 
   return {
     ended,
+    over: () => over,
     publish({ exchange, routingKey }, { queue, content, properties }) {
       let full = false
       const answer = new Promise<SendResult>((resolve) => {
@@ -159,4 +184,14 @@ async function openDesk({ model }: Session): Promise<Desk> {
     },
     drained: () => Promise.race([ended, new Promise<void>((resolve) => channel.once('drain', () => resolve()))]),
   }
+}
+
+function endedWhileFresh(queue: string): BrokerError {
+  return new BrokerError({
+    adapter: ADAPTER,
+    code: 'unavailable',
+    queue,
+    message: 'the connection ended while the queue was so new that a killed server forgets it, with what was stored',
+    maybeApplied: true,
+  })
 }

@@ -87,6 +87,14 @@ class RabbitmqAdapter implements Adapter<never> {
 
   async consume(queue: string, options: ConsumeOptions): Promise<RabbitmqConsumer> {
     this.#refuseClosed(queue)
+    // The server's lock is per connection: within ours we keep count ourselves.
+    if (options.exclusive === true && [...this.#consumers].some((one) => one.holdsExclusively(queue)))
+      throw new BrokerError({
+        adapter: ADAPTER,
+        queue,
+        code: 'conflict',
+        message: 'this adapter uses it exclusively already',
+      })
     const consumer = new RabbitmqConsumer({
       host: this.#host,
       link: this.#link,

@@ -11,6 +11,11 @@ interface Seen {
   readonly bound: Set<string>
 }
 
+/** How long a queue made before 3.13 may be forgotten by a killed server (rabbitmq/ra#443: about a second), with half as much again. */
+const FRESH_MS = 1_500
+/** Stands for all delay levels; no queue is called so. */
+const CHAIN = '*'
+
 /** Names and arguments of everything that we declare, and who may assume that it is there. */
 export class Topology {
   readonly #host: AdapterHost
@@ -18,6 +23,8 @@ export class Topology {
   readonly #unitMs: number
   readonly #declared = new Set<string>()
   #seen: Seen = { generation: -1, levels: 0, bound: new Set() }
+  /** Queues and levels made by us a moment ago, and when a killed server will remember them. */
+  readonly #fresh = new Map<string, number>()
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor({ host, prefix, unitMs }: { host: AdapterHost; prefix: string; unitMs: number }) {
@@ -34,8 +41,25 @@ export class Topology {
   /** Declares a queue and lets the delay chain end in it. */
   async declare(link: Link, name: string): Promise<void> {
     const session = await link.acquire('declare the queue')
+    const made = await this.#missing(session, this.queue(name))
     await this.#declare(session, name)
     this.#declared.add(name)
+    if (made) this.#made(name)
+  }
+
+  /**
+   * Resolves when what was stored in these queues (and, if delayed, in the chain) is remembered by a killed server. Only a queue that we made
+   * within the last 1.5 s, and only before 3.13, makes anybody wait: such a queue is unusable for ever after SIGKILL, with the confirmed messages in it.
+   * Answers whether it had to wait.
+   */
+  async remembered(parcels: readonly { readonly queue: string; readonly delayMs: number }[]): Promise<boolean> {
+    if (this.#fresh.size === 0) return false
+    const names = new Set(parcels.flatMap(({ queue, delayMs }) => (delayMs > 0 ? [queue, CHAIN] : [queue])))
+    const until = Math.max(0, ...[...names].map((name) => this.#fresh.get(name) ?? 0))
+    const waitMs = until - this.#host.clock.now()
+    if (waitMs <= 0) return false
+    await this.#host.clock.sleep(waitMs)
+    return true
   }
 
   /** After a reconnection: the server may have been set up anew. One failure must not keep the others from working. */
@@ -88,6 +112,23 @@ export class Topology {
     }
   }
 
+  async #missing(session: Session, native: string): Promise<boolean> {
+    const [major = 0, minor = 0] = session.version.split('.').map(Number)
+    if (major > 3 || minor >= 13) return false
+    const check = this.run(session, { doing: 'look for the queue' }, (channel) => channel.checkQueue(native))
+    return check.then(
+      () => false,
+      (error: unknown) => toBrokerError(error, { doing: 'look' }).code === 'not-found',
+    )
+  }
+
+  #made(name: string): void {
+    const { clock } = this.#host
+    const until = clock.now() + FRESH_MS
+    this.#fresh.set(name, until)
+    for (const [old, time] of this.#fresh) if (time < clock.now()) this.#fresh.delete(old)
+  }
+
   async #declare(session: Session, name: string): Promise<void> {
     await this.run(session, { queue: name, doing: 'declare the queue' }, async (channel) => {
       await channel.assertQueue(this.queue(name), {
@@ -108,12 +149,15 @@ export class Topology {
       seen.bound.add(name)
     }
     if (seen.levels > level) return
+    // The lower levels exist when the highest does: they are made in that order.
+    const made = await this.#missing(session, this.#level(level))
     await this.run(session, { doing: 'declare the delay chain' }, async (channel) => {
       for (let next = seen.levels; next <= level; next += 1) {
         await this.#declareLevel(channel, next)
         seen.levels = next + 1
       }
     })
+    if (made) this.#made(CHAIN)
   }
 
   /**
