@@ -30,6 +30,7 @@ async function plan(site: InstanceSite, script: string): Promise<ServerPlan> {
   const password = randomBytes(12).toString('hex')
   const url = `amqp://${user}:${password}@127.0.0.1:${port}`
   const env = await writeNode(site, { port, distPort, epmdPort, user, password })
+  await writeFile(join(site.dir, 'node-env.json'), JSON.stringify(env)) // for rabbit-control
   return {
     url,
     helpers: [{ name: 'epmd', file: epmd, args: ['-address', '127.0.0.1', '-port', String(epmdPort)], env }],
