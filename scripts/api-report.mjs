@@ -4,9 +4,10 @@ import { parseSync } from 'oxc-parser'
 import { root } from './run-steps.mjs'
 
 /**
- * The public names of one built package as markdown: per entry, each exported name with its declaration from the emitted
- * .d.ts, without comments, sorted. What a reviewer needs to see when it changes, and nothing that changes without need.
- * (TypeScript 7 has no compiler API, so the usual extractors do not run; the emitted declarations say the same.)
+ * The public names of one built package as markdown: per entry, each exported name with its declaration from the
+ * emitted .d.ts, without comments, sorted. What a reviewer needs to see when it changes, and nothing that changes
+ * without need. (TypeScript 7 has no compiler API, so the usual extractors do not run; the emitted declarations say
+ * the same.)
  */
 export function apiReport({ name, folder, manifest }) {
   const lines = [`# ${name}`, '', 'Written by `node scripts/check-packages.mjs --update`; reviewed like code.']

@@ -111,7 +111,10 @@ function isInstalled() {
   }
 }
 
-/** Whatever decides what `pnpm install` would do: lockfile, workspace file, and the dependency fields of every package. */
+/**
+ * Whatever decides what `pnpm install` would do: lockfile, workspace file, and the dependency fields of every
+ * package.
+ */
 function wantedState() {
   const hash = createHash('sha256')
   hash.update(`${process.platform} ${process.arch} ${NODE_VERSION} ${PNPM_VERSION}\n`)
@@ -171,10 +174,12 @@ const HOPELESS = [
 ]
 
 function adviceFor(output) {
-  const away =
-    /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ERR_SOCKET|META_FETCH_FAIL|dns error|error sending request/
+  const away = /ENOTFOUND|EAI_AGAIN|ECONN(REFUSED|RESET)|ETIMEDOUT|ENETUNREACH|ERR_SOCKET|dns error|sending request/
   if (!away.test(output)) return `It was tried ${DOWNLOAD_ATTEMPTS} times.`
-  return 'The npm registry could not be reached. Only the first run needs the network: check it (or `npm config get registry`) and run the same command again.'
+  return [
+    'The npm registry could not be reached. Only the first run needs the network:',
+    'check it (or `npm config get registry`) and run the same command again.',
+  ].join('\n')
 }
 
 const lastLines = (text) => text.trimEnd().split('\n').slice(-15).join('\n')

@@ -1,6 +1,6 @@
 /*
- * npm run build: `dist` of every published package (JavaScript and .d.ts, relative imports rewritten to .js), for npm only:
- * development and tests run the sources. One compilation of all packages, so that their order and each other's
+ * npm run build: `dist` of every published package (JavaScript and .d.ts, relative imports rewritten to .js), for npm
+ * only: development and tests run the sources. One compilation of all packages, so that their order and each other's
  * sources are the compiler's business; then each gets its part of the output.
  */
 import { execFileSync } from 'node:child_process'
@@ -47,7 +47,10 @@ function missingEntries(folder, { publishConfig, bin }) {
     .map((target) => `package.json names ${target}, which is not there`)
 }
 
-/** A file that is started or read by name: `./child.ts` is `./child.js` once built, and the compiler rewrites imports only. */
+/**
+ * A file that is started or read by name: `./child.ts` is `./child.js` once built, and the compiler rewrites imports
+ * only.
+ */
 function unbuiltNames(dist) {
   return globSync('**/*.js', { cwd: dist, exclude: ['**/templates/**'] }).flatMap((file) =>
     readFileSync(join(dist, file), 'utf8')

@@ -43,7 +43,9 @@ async function main([flag, ...rest]) {
   return 1
 }
 
-/** What people get must be what they need: built files, a page that explains, a licence, ranges that npm understands. */
+/**
+ * What people get must be what they need: built files, a page that explains, a licence, ranges that npm understands.
+ */
 function contentFindings({ tarball }) {
   const files = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).trim().split('\n')
   const manifest = execFileSync('tar', ['-xzOf', tarball, 'package/package.json'], { encoding: 'utf8' })

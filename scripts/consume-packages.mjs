@@ -1,7 +1,7 @@
 /*
  * Installs the packed packages (run check-packages.mjs first) with npm into empty projects outside the workspace, and
- * uses them there as strangers do: JavaScript and TypeScript, Node 24 and 26, an older TypeScript too, every public entry, the command.
- * Needs the npm registry for their dependencies. `--keep` leaves the projects for a look.
+ * uses them there as strangers do: JavaScript and TypeScript, Node 24 and 26, an older TypeScript too, every public
+ * entry, the command. Needs the npm registry for their dependencies. `--keep` leaves the projects for a look.
  */
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'

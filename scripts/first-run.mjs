@@ -1,6 +1,6 @@
 /*
- * What a newcomer does, on clean clones of the last commit in a path with spaces: the oldest Node that is promised, two checkouts at
- * once, one checkout twice at once, and then again with a registry that does not answer.
+ * What a newcomer does, on clean clones of the last commit in a path with spaces: the oldest Node that is promised,
+ * two checkouts at once, one checkout twice at once, and then again with a registry that does not answer.
  */
 import { execFileSync, spawn } from 'node:child_process'
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs'

@@ -2,8 +2,8 @@ import process from 'node:process'
 import { root } from './run-steps.mjs'
 
 /**
- * The environment of somebody who does not stand in this repository: without its PATH and the settings that npm and Node hand on, which
- * would answer for what a package or a fresh clone lacks.
+ * The environment of somebody who does not stand in this repository: without its PATH and the settings that npm and
+ * Node hand on, which would answer for what a package or a fresh clone lacks.
  */
 export function outsideEnv() {
   const handedOn = /^(npm_(?!config_(cache|registry|userconfig)$)|NODE_(OPTIONS|PATH|ENV)$)/i

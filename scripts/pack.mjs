@@ -9,8 +9,8 @@ import { root } from './run-steps.mjs'
 export const TARBALLS = join(root, '.switchyard', 'tarballs')
 
 /**
- * Packs every built package as `pnpm publish` would (entries of publishConfig, real version ranges, licence). Answers the
- * packages with their `tarball`.
+ * Packs every built package as `pnpm publish` would (entries of publishConfig, real version ranges, licence). Answers
+ * the packages with their `tarball`.
  */
 export function pack() {
   rmSync(TARBALLS, { recursive: true, force: true })

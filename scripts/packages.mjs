@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { root } from './run-steps.mjs'
 
 /**
- * The packages that are published, those without dependencies on the others first in no particular order: `{ name, folder, manifest }`, the folder
+ * The packages that are published, as `{ name, folder, manifest }`; the folder is named
  * from the repository's root.
  */
 export function publishedPackages() {

@@ -1,5 +1,6 @@
 /*
- * npm run prove: the gates that are too slow, or too late in a change, for npm test. `npm run prove -- --only packages` runs a part.
+ * npm run prove: the gates that are too slow, or too late in a change, for npm test. `npm run prove -- --only
+ * packages` runs a part.
  */
 import process from 'node:process'
 import { runSteps } from './run-steps.mjs'

@@ -120,7 +120,7 @@ const RULES: readonly {
     ],
     allows: [
       ['packages/core/src/job/define-job.ts', ''],
-      ['packages/core/src/job/define-job.test.ts', ''],
+      ['packages/core/src/job/define-job.property.test.ts', ''],
       ['packages/core/src/runtime/uuid-v7.ts', ''],
       ['docs/examples/shop/switchyard.config.ts', ''],
     ],

@@ -15,12 +15,12 @@ const STEPS = [
   {
     group: 'rooms',
     name: 'house rules (rooms test)',
-    command: ['vitest', 'run', '--project', 'unit', 'scripts/rooms.test.ts'],
+    command: ['vitest', 'run', '--project', 'rooms'],
   },
   {
     group: 'unit',
     name: 'unit tests',
-    command: ['vitest', 'run', '--project', 'unit', '--exclude', 'scripts/rooms.test.ts'],
+    command: ['vitest', 'run', '--project', 'unit'],
   },
   {
     group: 'brokers',

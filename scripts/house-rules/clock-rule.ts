@@ -20,9 +20,10 @@ const MODULES: Readonly<Record<string, RegExp>> = {
 }
 
 /**
- * Core and the adapters take time, timers and chance from the Clock that they are given, so that tests and the simulator can own all
- * three. Only the system clock itself touches the real ones. `queueMicrotask` is allowed, and `setImmediate` in an adapter that calls a
- * broker synchronously and must let the event loop turn: they wait for nothing.
+ * Core and the adapters take time, timers and chance from the Clock that they are given, so that tests and the
+ * simulator can own all three. Only the system clock itself touches the real ones. `queueMicrotask` is allowed, and
+ * `setImmediate` in an adapter that calls a broker synchronously and must let the event loop turn: they wait for
+ * nothing.
  */
 export const clockOnly: Rule = (file) => {
   if (!/^packages\/(core|adapters\/[^/]+)\/src\//.test(file.path)) return []

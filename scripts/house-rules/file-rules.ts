@@ -11,7 +11,7 @@ export const shortFiles: Rule = (file) => {
   return [violation(file, file.text.length, `has ${lines} lines; ${LONGEST_FILE} at most`)]
 }
 
-const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(\.(test|test-d|config))?\.ts$/
+const KEBAB_CASE = /^[a-z0-9]+([-.][a-z0-9]+)*\.ts$/
 const BUCKETS = /^(utils?|types?|helpers?|common|misc|shared)(\.test)?\.ts$/
 
 /** A file is named after its main export, in kebab-case; a bucket has no main export. */
@@ -35,7 +35,10 @@ export const noTodo: Rule = (file) =>
     .filter(({ value }) => /\b(TODO|FIXME|XXX|HACK)\b/.test(value))
     .map(({ start }) => violation(file, start, `leaves something to do in a comment`))
 
-/** A test that does not run says why: `.skip` and `.todo` need a comment on their line or the one above; `.only` never stays. */
+/**
+ * A test that does not run says why: `.skip` and `.todo` need a comment on their line or the one above; `.only` never
+ * stays.
+ */
 export const noSilentSkips: Rule = (file) => {
   if (!isTest(file)) return []
   const found: string[] = []
@@ -62,8 +65,8 @@ function hasReason(file: SourceFile, at: number): boolean {
 }
 
 /**
- * Every exported name has a doc comment. Exports on adjoining lines are a group, for which one comment is enough (overloads, a
- * list of constants).
+ * Every exported name has a doc comment. Exports on adjoining lines are a group, for which one comment is enough
+ * (overloads, a list of constants).
  */
 export const documentedExports: Rule = (file) => {
   if (!/^packages\/(?!bench\/)(.+\/)?src\//.test(file.path) || isTest(file)) return []

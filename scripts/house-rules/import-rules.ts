@@ -7,8 +7,8 @@ const LIFE = [...POLICY, 'client', 'worker', 'coordination']
 const DOOR = [...LIFE, 'yard', 'resolve-broker', 'connect', 'define-config']
 
 /**
- * Which room of core may import which (design 3, "Rooms inside core"). A room is a folder of packages/core/src, or a file
- * that stands there alone. A new room needs a line here, on purpose.
+ * Which room of core may import which (design 3, "Rooms inside core"). A room is a folder of packages/core/src, or a
+ * file that stands there alone. A new room needs a line here, on purpose.
  */
 const CORE_ROOMS: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
@@ -88,7 +88,10 @@ function withSlash(entry: string, family: string): string {
 /** Libraries that talk to a broker. */
 const BROKER_LIBRARIES = /^(amqplib|pg|pg-boss|bullmq|ioredis|redis|fauxqs|@aws-sdk\/client-sqs|node:sqlite)(\/|$)/
 
-/** Core, conformance, chaos and the command line know no broker: only adapters (and what starts or measures servers) do. */
+/**
+ * Core, conformance, chaos and the command line know no broker: only adapters (and what starts or measures servers)
+ * do.
+ */
 export const brokerLibraries: Rule = (file) => {
   if (!/^packages\/(core|conformance|chaos|cli)\//.test(file.path) || isTest(file)) return []
   return file.imports
