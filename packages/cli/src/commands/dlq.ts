@@ -121,7 +121,7 @@ async function act(
   if (options.dryRun !== true && (verb === 'discard' || id === undefined)) {
     const preview = await run(yard, filter, { ...search, dryRun: true })
     const what = `${verb} ${preview.letters.length} dead letter${preview.letters.length === 1 ? '' : 's'}${preview.complete ? '' : ' or more'} on ${yard.broker}`
-    await confirmed(terminal, { yes: options.yes === true, what, type: verb })
+    if (preview.letters.length > 0) await confirmed(terminal, { yes: options.yes === true, what, type: verb })
   }
   const report = await run(yard, filter, { ...search, dryRun: options.dryRun === true })
   if (options.json) terminal.out(JSON.stringify({ version: 1, verb, ...report }))

@@ -38,7 +38,8 @@ export async function worker(terminal: Terminal, options: Options): Promise<Exit
     )
   }
   const started = await yard.work(handlers, workOptions(config.work ?? {}, handlers, options))
-  return options.drain ? drainAll(terminal, started, options) : untilStopped(started)
+  // Awaited here: a bare return would close the yard first.
+  return await (options.drain ? drainAll(terminal, started, options) : untilStopped(started))
 }
 
 function workOptions(
@@ -87,14 +88,18 @@ function lines(terminal: Terminal): Logger {
     if (event === 'job.started' || event === 'job.enqueued') return
     const facts = Object.entries(fields)
       .filter(([name, value]) => SHOWN.has(name) && value !== null && value !== undefined)
-      .map(
-        ([name, value]) =>
-          `${name}=${typeof value === 'object' ? ((value as { message?: string }).message ?? '') : String(value)}`,
-      )
+      .map(([name, value]) => `${name}=${shown(value)}`)
     const subject = job === undefined ? String(workerId ?? '') : `${String(job)} ${String(jobId)}`
     terminal.err([message.padEnd(16), subject, ...facts].join('  ').trimEnd())
   }
   return { ...silentLogger, info: say, warn: say, error: say }
+}
+
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return value.join(',')
+  return typeof value === 'object' && value !== null
+    ? String((value as { message?: unknown }).message ?? '')
+    : String(value)
 }
 
 const SHOWN: ReadonlySet<string> = new Set([
