@@ -21,8 +21,8 @@ const SWEEP_WINDOWS = `DELETE FROM switchyard_window WHERE (queue, key) IN
 
 /** What may have been done about this message before. */
 export interface InsertOptions {
-  /** Completed ids count too. Not for a move: refusing it would lose what is being moved. */
-  readonly remember: boolean
+  /** By a move: neither completed ids nor `unique` refuse it, because that would lose what is being moved. */
+  readonly moved: boolean
 }
 
 /** Stores one message, or says that it is there already. Errors concern this message only and leave nothing behind. */
@@ -36,11 +36,11 @@ export function insertMessage(
   const refused = refuse(message, now)
   if (refused !== null) return refused
   if (session.get(WAITS, queue.id, message.id) !== undefined) return 'duplicate'
-  if (options.remember && queue.dedupeMs > 0 && session.get(DONE, queue.id, message.id, now) !== undefined) {
+  if (!options.moved && queue.dedupeMs > 0 && session.get(DONE, queue.id, message.id, now) !== undefined) {
     return 'duplicate'
   }
   const { unique } = message
-  if (unique !== undefined && takenUnique(session, queue, unique, now)) return 'duplicate'
+  if (unique !== undefined && !options.moved && takenUnique(session, queue, unique, now)) return 'duplicate'
 
   const due = now + Math.ceil(message.delayMs)
   const orderKey = message.orderKey === undefined ? null : keyText(message.orderKey)

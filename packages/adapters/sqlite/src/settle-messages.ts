@@ -82,12 +82,7 @@ function move(
   if (session.get(HOLDS, receipt.seq, receipt.lease, now) === undefined) return 'lost'
   const target = findQueue(session, to)
   if (target === null) return queueNotFound(to)
-  const { unique: _unique, ...plain } = message
-  if (message.unique !== undefined) {
-    const text = `move of message ${delivery.message.id}: a moved message cannot be unique, since refusing it would lose it`
-    return new BrokerError({ code: 'unsupported', adapter: 'sqlite', queue: to, message: text })
-  }
-  const sent = insertMessage(session, target, plain, now, { remember: false })
+  const sent = insertMessage(session, target, message, now, { moved: true })
   // `duplicate`: the same id waits there already, so that the move has happened before.
   if (sent instanceof BrokerError) return sent
   return complete(session, receipt, delivery.message.id, now)

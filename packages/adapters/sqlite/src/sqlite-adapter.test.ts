@@ -3,6 +3,7 @@ import { expect, test, vi } from 'vitest'
 import { consume, idle, ids, message, take, Yard } from '../test/open-adapter.ts'
 
 const LATER_MS = 60_000
+const LEASE = { leaseMs: 30_000, prefetch: 0, lost() {} }
 
 test('a message goes to one consumer, byte for byte, and is gone once completed', async () => {
   await using yard = new Yard()
@@ -192,6 +193,26 @@ test('unique admits one: while queued, until settled for good, and for a window'
   expect(await send({ key: 'w', windowMs: LATER_MS })).toBe('accepted')
   expect(await send({ key: 'lone \ud800', while: 'queued' })).toBe('accepted')
   expect(await send({ key: 'lone \ud801', while: 'queued' })).toBe('accepted')
+})
+
+test('a move is refused neither by a completed id nor by unique, and holds its key where it arrives', async () => {
+  await using yard = new Yard()
+  const adapter = await yard.open()
+  await adapter.declare({ name: 'dead', leaseMs: 30_000, ordered: false, dedupeMs: LATER_MS })
+  const [consumer, reader] = [await consume(adapter), await adapter.consume('dead', { ...LEASE })]
+  const unique = { key: 'k', while: 'active' } as const
+  const letter = message({ unique })
+  for (const round of [1, 2]) {
+    await adapter.send('q', [message()])
+    const [delivery] = await take(consumer)
+    if (delivery === undefined) throw new Error('nothing delivered')
+    if (round === 2) expect(await adapter.send('dead', [letter])).toEqual(['duplicate'])
+    expect(await consumer.settle([{ kind: 'move', delivery, to: 'dead', message: letter }])).toEqual(['settled'])
+    expect(await adapter.send('dead', [message({ unique })])).toEqual(['duplicate'])
+    const [moved] = await take(reader)
+    if (moved === undefined) throw new Error('nothing moved')
+    await reader.settle([{ kind: 'complete', delivery: moved }])
+  }
 })
 
 test('a move to a queue that nobody declared changes nothing and says so', async () => {

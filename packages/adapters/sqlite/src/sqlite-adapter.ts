@@ -59,7 +59,7 @@ export class SqliteAdapter implements Adapter<DatabaseSync> {
     if (messages.length === 0) return []
     const insert = (part: readonly Message[]) => (session: Session, now: number) => {
       const row = requireQueue(session, queue)
-      return part.map((message) => insertMessage(session, row, message, now, { remember: true }))
+      return part.map((message) => insertMessage(session, row, message, now, { moved: false }))
     }
     if (tx !== undefined) return this.#inTransaction(tx, queue, insert(messages))
     const parts = Array.from({ length: Math.ceil(messages.length / SEND_BATCH) }, (_, index) =>

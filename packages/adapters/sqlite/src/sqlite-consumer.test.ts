@@ -19,7 +19,7 @@ test('what was committed by a process that died before it could ring is found al
   const received = consumer.receive(1, never)
   await mute.submit({
     ...{ doing: 'send', queue: 'q', full: true, weight: 1 },
-    run: (session, now) => insertMessage(session, requireQueue(session, 'q'), sent, now, { remember: true }),
+    run: (session, now) => insertMessage(session, requireQueue(session, 'q'), sent, now, { moved: false }),
   })
   expect(ids(await received)).toEqual([sent.id])
   await mute.close()
