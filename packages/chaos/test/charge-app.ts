@@ -21,14 +21,16 @@ export const chaosApp: ChaosApp = {
       payload: { order, flaky: order % 10 === 3 },
       effects: [{ sink: 'ledger', key: `charge:${order}` }],
     })),
-  handlers: ({ variant, ledgerUrl }) => [
-    handle(charge, async ({ order, flaky }, { job, attempt }) => {
+  handlers: ({ variant, ledgerUrl }) => {
+    if (variant !== 'careful' && variant !== 'naive') throw new Error(`no such variant: ${variant}`)
+    const run = handle(charge, async ({ order, flaky }, { job, attempt }) => {
       await sleep(5 + (order % 7) * 3)
       if (flaky && attempt === 1) throw new Error('the first try of every tenth order fails')
       const token = variant === 'naive' ? null : job.key
       const body = JSON.stringify({ key: `charge:${order}`, token, job: job.id, pid: process.pid })
       const response = await fetch(`${ledgerUrl}/effects`, { method: 'POST', body })
       if (!response.ok) throw new Error(`the ledger answered ${response.status}`)
-    }),
-  ],
+    })
+    return [run]
+  },
 }

@@ -6,7 +6,7 @@ export const DEMO_SIZES: PlanSizes = {
   jobs: 500,
   workers: 3,
   concurrency: 4,
-  leaseMs: 2_000,
+  leaseMs: 1_500,
   kills: 12,
   freezes: 2,
   lapses: 12,

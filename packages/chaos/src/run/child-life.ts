@@ -16,12 +16,24 @@ export class ChildLife implements FaultTarget {
   killed = false
   frozen = false
   ended = false
+  /** Resolves when its process has ended and that is on record. */
+  readonly gone: Promise<void>
+  readonly #left: () => void
 
   constructor(proc: string, epoch: number, slots: number, child: ChildProcess) {
     this.proc = proc
     this.epoch = epoch
     this.slots = slots
     this.child = child
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.gone = promise
+    this.#left = resolve
+  }
+
+  /** Its process has ended. */
+  end(): void {
+    this.ended = true
+    this.#left()
   }
 
   get held(): number {

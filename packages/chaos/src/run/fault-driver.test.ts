@@ -8,7 +8,8 @@ const kill = (nth: number): PlannedFault => ({ id: `kill-${nth}`, do: 'kill', at
 const at = (more: Partial<FaultMoment> = {}, target: Partial<FaultMoment['target']> = {}): FaultMoment => ({
   point: 'handled',
   frozen: false,
-  firstRun: true,
+  heldElsewhere: false,
+  runs: 1,
   ...more,
   target: { proc: 'worker-1', stopping: false, held: 0, slots: 4, ...target },
 })
@@ -28,8 +29,9 @@ describe('FaultDriver', () => {
     const made = driver(kill(1))
     expect(made.reach(at({}, { stopping: true }))).toBeNull()
     expect(made.reach(at({}, { held: 1 }))).toBeNull()
+    expect(made.reach(at({ runs: 4 }))).toBeNull()
     expect(made.left).toBe(1)
-    expect(made.reach(at())).toMatchObject({ fault: { id: 'kill-1' }, because: '3. time at handled' })
+    expect(made.reach(at())).toMatchObject({ fault: { id: 'kill-1' }, because: '4. time at handled' })
   })
 
   it('freezes one worker at a time, and lapses a job only in its first run while a slot stays free', () => {
@@ -38,7 +40,9 @@ describe('FaultDriver', () => {
     expect(freeze.reach(at({}, { held: 2 }))).toBeNull()
     expect(freeze.reach(at())).toMatchObject({ fault: { id: 'f' } })
     const lapse = driver({ id: 'l', do: 'lapse', at: { point: 'handled', nth: 1 } })
-    expect(lapse.reach(at({ firstRun: false }))).toBeNull()
+    expect(lapse.reach(at({ runs: 2 }))).toBeNull()
+    expect(lapse.reach(at({ heldElsewhere: true }))).toBeNull()
+    expect(lapse.overdue).toBe(1)
     expect(lapse.reach(at({}, { held: 3 }))).toBeNull()
     expect(lapse.reach(at({}, { held: 2 }))).toMatchObject({ fault: { id: 'l' } })
   })

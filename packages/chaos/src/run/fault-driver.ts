@@ -16,8 +16,10 @@ export interface FaultMoment {
   readonly target: FaultTarget
   /** Some worker is frozen at this moment: one at a time, or nothing moves. */
   readonly frozen: boolean
-  /** This job is being run for the first time, as far as the harness knows. */
-  readonly firstRun: boolean
+  /** Another worker holds jobs of lapses. One at a time, or nobody could be killed meanwhile. */
+  readonly heldElsewhere: boolean
+  /** How often this job has been started, as far as the harness knows. */
+  readonly runs: number
 }
 
 /**
@@ -37,6 +39,11 @@ export class FaultDriver {
     return this.#pending.length
   }
 
+  /** Faults whose time has come and that have found nobody suited yet. */
+  get overdue(): number {
+    return this.#pending.filter(({ at }) => at.nth <= this.#reached[at.point]).length
+  }
+
   /** The fault for whoever is here now, with the words for the history; null: let it pass. */
   reach(moment: FaultMoment): { readonly fault: PlannedFault; readonly because: string } | null {
     this.#reached[moment.point] += 1
@@ -49,8 +56,11 @@ export class FaultDriver {
   }
 }
 
-function suits(fault: PlannedFault, { target, frozen, firstRun }: FaultMoment): boolean {
-  if (target.stopping) return false
+/** A job that meets more faults than this would die of them (crash loop) and say nothing about its handler. */
+const MAX_RUNS = 3
+
+function suits(fault: PlannedFault, { target, frozen, heldElsewhere, runs }: FaultMoment): boolean {
+  if (target.stopping || runs > MAX_RUNS) return false
   switch (fault.do) {
     case 'kill':
     case 'stop':
@@ -58,7 +68,7 @@ function suits(fault: PlannedFault, { target, frozen, firstRun }: FaultMoment): 
     case 'freeze':
       return !frozen && target.held === 0
     case 'lapse':
-      // One slot stays free, and a job is lapsed once: many lapses of one job would be a crash loop.
-      return firstRun && target.held < target.slots - 1
+      // One slot stays free, and a job is lapsed in its first run only, so that the overlap is its own.
+      return runs === 1 && !heldElsewhere && target.held < target.slots - 1
   }
 }

@@ -18,6 +18,10 @@ export interface FaultSquadOptions {
 /** A lapse is given up after so many leases: the goal then counts one less. */
 const LAPSE_PATIENCE = 5
 
+/** Each overdue fault slows every crash point by so much, up to the most. */
+const PACE_MS = 50
+const PACE_MOST_MS = 400
+
 /** Carries out the faults of a plan: watches who reaches which crash point, and strikes there. */
 export class FaultSquad {
   readonly tally: Record<'kill' | 'freeze' | 'lapse' | 'stop' | 'overlap', number> = {
@@ -64,7 +68,8 @@ export class FaultSquad {
       return
     }
     if (strike !== null) this.#carryOut(life, strike.fault, strike.because)
-    if (strike?.fault.do !== 'kill') go()
+    if (strike === null) this.#pace(go)
+    else if (strike.fault.do !== 'kill') go()
   }
 
   /** A handler ended. */
@@ -84,8 +89,17 @@ export class FaultSquad {
 
   #reach(life: ChildLife, point: CrashPoint, job: string): ReturnType<FaultDriver['reach']> {
     if (life.killed || life.ended) return null
-    const frozen = [...this.#options.fleet().lives].some((other) => other.frozen)
-    return this.#driver.reach({ point, target: life, frozen, firstRun: (this.#runs.get(job) ?? 0) <= 1 })
+    const lives = [...this.#options.fleet().lives]
+    const frozen = lives.some((other) => other.frozen)
+    const heldElsewhere = lives.some((other) => other !== life && other.held > 0)
+    return this.#driver.reach({ point, target: life, frozen, heldElsewhere, runs: this.#runs.get(job) ?? 1 })
+  }
+
+  /** Progress is the plan's clock: it must not run ahead of faults that are still looking for a target. */
+  #pace(go: () => void): void {
+    const waitMs = Math.min(PACE_MOST_MS, PACE_MS * this.#driver.overdue)
+    if (waitMs === 0) go()
+    else this.#options.clock.schedule(waitMs, go)
   }
 
   #carryOut(life: ChildLife, fault: PlannedFault, because: string): void {

@@ -23,6 +23,9 @@ export const ABORT_GRACE_MS = 1_000
 
 const POLL_MS = 150
 
+/** Longest time that a stopped worker may take for the rest: closing its connections, ending its process. */
+const RETURN_MS = 5_000
+
 /** What a harness works with; `runChaos` fills it in. */
 export interface HarnessParts {
   readonly options: ChaosOptions
@@ -78,13 +81,14 @@ export class Harness {
       await producing
       this.#mark('heal')
       this.#phase = 'heal'
-      await fleet.retire()
+      await fleet.retire(this.#clock, STOP_GRACE_MS + ABORT_GRACE_MS + RETURN_MS)
+      await fleet.end()
       await this.#census()
       await sinks.finish?.(recorder)
     } finally {
       process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
       options.signal?.removeEventListener('abort', onAbort)
-      fleet.killAll()
+      await fleet.end()
       await Promise.all([ledger.close(), sinks.close()])
     }
   }

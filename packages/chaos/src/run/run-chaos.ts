@@ -10,7 +10,7 @@ import type { Plan, PlanSizes } from '../plan/plan.ts'
 import { planFromSeed } from '../plan/plan-from-seed.ts'
 import type { ChaosRun } from '../report/chaos-run.ts'
 import { ChaosError } from './chaos-error.ts'
-import { ABORT_GRACE_MS, Harness, STOP_GRACE_MS } from './harness.ts'
+import { ABORT_GRACE_MS, Harness, type HarnessParts, STOP_GRACE_MS } from './harness.ts'
 import type { RunProgress } from './run-progress.ts'
 import { countOf, queuesOf } from './take-census.ts'
 
@@ -46,21 +46,10 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosRun> {
   const startedAt = Date.now()
   const appUrl = moduleUrl(options.app)
   const app = await loadChaosApp(appUrl)
-  const plan = options.plan ?? planFromSeed(options.seed, options.sizes)
   const historyDir = join(options.dir, 'history')
   mkdirSync(options.dir, { recursive: true })
   rmSync(historyDir, { recursive: true, force: true })
-  const adapter = await openAdapter(options.broker)
-  const run = `${plan.seed}-${startedAt.toString(36)}`
-  const writer = new HistoryWriter({ dir: historyDir, proc: 'harness', epoch: 0 })
-  try {
-    await steadyState(adapter, app)
-    writer.write(runFact(run, plan, adapter))
-    await new Harness({ options, app, appUrl, plan, adapter, writer, historyDir, startedAt }).run()
-  } finally {
-    writer.close()
-    await adapter.close()
-  }
+  const { run, plan } = await execute({ options, app, appUrl, historyDir, startedAt })
   const history = readHistory(historyDir)
   return {
     run,
@@ -82,6 +71,29 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosRun> {
   }
 }
 
+type Execution = Pick<HarnessParts, 'options' | 'app' | 'appUrl' | 'historyDir' | 'startedAt'>
+
+/** Everything between an open broker and a complete history. */
+async function execute(parts: Execution): Promise<{ readonly run: string; readonly plan: Plan }> {
+  const { options, app, historyDir, startedAt } = parts
+  const adapter = await openAdapter(options.broker)
+  try {
+    const plan = options.plan ?? planFor(adapter, options)
+    const run = `${plan.seed}-${startedAt.toString(36)}`
+    await steadyState(adapter, app)
+    const writer = new HistoryWriter({ dir: historyDir, proc: 'harness', epoch: 0 })
+    try {
+      writer.write(runFact(run, plan, adapter))
+      await new Harness({ ...parts, plan, adapter, writer }).run()
+    } finally {
+      writer.close()
+    }
+    return { run, plan }
+  } finally {
+    await adapter.close()
+  }
+}
+
 /** Path or file URL -> file URL. */
 function moduleUrl(app: string): string {
   if (app.startsWith('file:')) return app
@@ -91,7 +103,29 @@ function moduleUrl(app: string): string {
 async function openAdapter(broker: string): Promise<Adapter> {
   const factory = await resolveBroker(broker, process.cwd())
   const { callDeadlineMs, connectDeadlineMs } = DEFAULTS
-  return factory({ clock: systemClock, log: silentLogger, callDeadlineMs, connectDeadlineMs, report: () => {} })
+  const adapter = await factory({
+    clock: systemClock,
+    log: silentLogger,
+    callDeadlineMs,
+    connectDeadlineMs,
+    report: () => {},
+  })
+  if (adapter.capabilities.survives.value !== 'nothing') return adapter
+  await adapter.close()
+  throw new ChaosError(
+    'usage',
+    `Broker ${adapter.name} lives inside one process: no worker process could share it. Use sqlite:FILE.`,
+  )
+}
+
+/** Renewals can only get lost where leases end by the clock. */
+function planFor(adapter: Adapter, { seed, sizes }: ChaosOptions): Plan {
+  const timed = adapter.capabilities.lease.value === 'timed'
+  try {
+    return planFromSeed(seed, timed ? sizes : { ...sizes, lapses: 0 })
+  } catch (error) {
+    throw new ChaosError('usage', error instanceof Error ? error.message : String(error), error)
+  }
 }
 
 /** A broker that already holds jobs of this app would be judged for what it did not do in this run. */

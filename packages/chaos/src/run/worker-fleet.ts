@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import type { HistorySink } from '@switchyard/conformance/history'
+import type { Clock } from '@switchyard/core/adapter'
 import type { ChildMessage, ChildOrders, HarnessMessage } from '../worker/control-messages.ts'
 import { ORDERS_ENV } from '../worker/control-messages.ts'
 import { ChaosError } from './chaos-error.ts'
@@ -55,7 +56,7 @@ export class WorkerFleet {
   async produce(): Promise<void> {
     const life = this.#spawn('producer', 'producer', 0)
     this.lives.add(life)
-    await new Promise<void>((resolve) => life.child.once('exit', () => resolve()))
+    await life.gone
   }
 
   byPid(pid: number | null): ChildLife | undefined {
@@ -76,26 +77,37 @@ export class WorkerFleet {
     if (!life.ended) life.child.kill(signal)
   }
 
-  /** From now on ended workers are not replaced; those alive are stopped gracefully. Resolves when all have ended. */
-  async retire(): Promise<void> {
+  /**
+   * From now on ended workers are not replaced; those alive are stopped gracefully. Resolves when all have ended, or after
+   * `withinMs`: whoever has not returned by then stays without its `worker.stop`, and is judged for that.
+   */
+  async retire(clock: Clock, withinMs: number): Promise<void> {
     this.#replacing = false
-    const gone = [...this.lives].map((life) => new Promise<void>((resolve) => life.child.once('exit', () => resolve())))
+    const gone = [...this.lives].map((life) => life.gone)
     for (const life of this.lives) {
       life.stopping = true
       this.signal(life, 'SIGTERM')
     }
+    const enough = new AbortController()
+    await Promise.race([Promise.all(gone), clock.sleep(withinMs, enough.signal)])
+    enough.abort()
+  }
+
+  /** Ends whatever is left at once, frozen or not; resolves when it has ended. */
+  async end(): Promise<void> {
+    const gone = [...this.lives].map((life) => life.gone)
+    this.killAll()
     await Promise.all(gone)
     process.off('exit', this.#atExit)
   }
 
-  /** Ends everything at once, frozen or not. */
+  /** Sends SIGKILL to everything that is left; the last thing to do when the harness itself ends. */
   killAll(): void {
     this.#replacing = false
     for (const life of this.lives) {
       life.killed = true
       this.signal(life, 'SIGKILL')
     }
-    process.off('exit', this.#atExit)
   }
 
   #spawn(role: ChildOrders['role'], proc: string, epoch: number): ChildLife {
@@ -119,11 +131,12 @@ export class WorkerFleet {
   #ended(life: ChildLife, role: ChildOrders['role'], how: Ending): void {
     const { history, onExit, onTrouble } = this.#options
     const { proc, epoch } = life
-    life.ended = true
     this.lives.delete(life)
-    const expected = life.killed || (how.code === 0 && how.signal === null)
     const { code, signal } = how
+    // A worker that is told to stop before it listens dies of the signal: our doing as well.
+    const expected = life.killed || (code === 0 && signal === null) || (life.stopping && signal === 'SIGTERM')
     history.write({ kind: 'worker.exit', worker: proc, workerEpoch: epoch, code, signal, expected })
+    life.end()
     onExit(life)
     if (!expected) {
       this.#crashes += 1

@@ -32,6 +32,8 @@ async function main(orders: ChildOrders, control: ControlChannel): Promise<void>
     stopGraceMs,
     abortGraceMs,
   })
+  // A handler that ignores its signal would keep the process alive for ever.
+  process.exit(0)
 }
 
 /** Leases are short in a run: one that never crosses a lease proves nothing. */
