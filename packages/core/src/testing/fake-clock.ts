@@ -4,6 +4,8 @@ import { type Cancel, type Clock, nextTurnOfEventLoop, sleepOn } from '../runtim
 export interface FakeClock extends Clock {
   /** Moves time forward, running due timers in order, and lets promises settle between them. */
   advance(ms: number): Promise<void>
+  /** Moves time without running timers, as a blocked event loop does; the next `advance` runs them late. */
+  jump(ms: number): void
   /** Lets promises settle without moving time. */
   settle(): Promise<void>
   /** Timers that wait. */
@@ -41,6 +43,9 @@ export function fakeClock(options: { readonly now?: number; readonly seed?: numb
     schedule,
     sleep: (delayMs, signal) => sleepOn(clock, delayMs, signal),
     settle,
+    jump(ms) {
+      now += ms
+    },
     get pending() {
       return timers.size
     },
