@@ -12,6 +12,8 @@ export interface KillChildPlan {
   readonly history: string
   /** Jobs of this producer: from, below. */
   readonly jobs: readonly [number, number]
+  /** Where the second producer's jobs start. */
+  readonly half: number
   readonly leaseMs: number
   readonly pauseMs: number
 }
@@ -23,12 +25,15 @@ export function jobId(index: number): string {
 
 /** Every tenth job is retried once; every twenty-fifth is moved to the dead queue. */
 export const isRetried = (index: number): boolean => index % 10 === 3
+/** Every third job belongs to one of 20 order keys per producer: `below` is where the second producer starts. */
+export const orderKeyOf = (index: number, below: number): string | null =>
+  index % 3 === 1 ? `${index < below ? 'a' : 'b'}${Math.floor(index / 3) % 20}` : null
 export const isMoved = (index: number): boolean => index % 25 === 4
 
 const plan: KillChildPlan | null = process.argv[2] === undefined ? null : JSON.parse(process.argv[2])
 if (plan !== null) await main(plan)
 
-async function main({ role, folder, history, jobs, leaseMs, pauseMs }: KillChildPlan): Promise<void> {
+async function main({ role, folder, history, jobs, half, leaseMs, pauseMs }: KillChildPlan): Promise<void> {
   const file = openSync(join(folder, history), 'a')
   // One write per line: what the kernel has survives SIGKILL.
   const write = (...fields: readonly (string | number)[]) => void writeSync(file, `${fields.join(' ')}\n`)
@@ -45,7 +50,11 @@ async function main({ role, folder, history, jobs, leaseMs, pauseMs }: KillChild
     const open = Array.from({ length: jobs[1] - jobs[0] }, (_, at) => at + jobs[0]).filter((index) => !told.has(index))
     while (open.length > 0) {
       const batch = open.splice(0, 1 + Math.floor(Math.random() * 10))
-      const messages = batch.map((index) => ({ id: jobId(index), name: 'kill', body: String(index), delayMs: 0 }))
+      const messages = batch.map((index) => {
+        const orderKey = orderKeyOf(index, half)
+        const plain = { id: jobId(index), name: 'kill', body: String(index), delayMs: 0 }
+        return orderKey === null ? plain : { ...plain, orderKey }
+      })
       const results = await adapter.send('q', messages)
       for (const [at, index] of batch.entries()) write('sent', index, String(results[at]))
       await systemClock.sleep(pauseMs)

@@ -46,7 +46,7 @@ export async function runKills(options: KillRunOptions): Promise<KillRun> {
   const report = () => {}
   const host = { clock: systemClock, log: silentLogger, callDeadlineMs: 20_000, connectDeadlineMs: 20_000, report }
   const adapter = await sqlite({ file })(host)
-  await adapter.declare({ name: 'q', leaseMs, ordered: false, dedupeMs: 3_600_000 })
+  await adapter.declare({ name: 'q', leaseMs, ordered: true, dedupeMs: 3_600_000 })
   await adapter.declare({ name: 'dead', leaseMs, ordered: false, dedupeMs: 0 })
 
   const killedAt = new Map<string, number>()
@@ -59,6 +59,7 @@ export async function runKills(options: KillRunOptions): Promise<KillRun> {
     folder,
     history: `slot${slot}.0`,
     jobs: slot === 0 ? [0, half] : [half, jobs],
+    half,
     leaseMs,
     pauseMs,
   }))

@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { isMoved, isRetried, jobId } from './kill-child.ts'
+import { isMoved, isRetried, jobId, orderKeyOf } from './kill-child.ts'
 import type { KillRun } from './kill-run.ts'
 import { runKills } from './kill-run.ts'
 
@@ -43,6 +43,7 @@ test(`${JOBS} jobs, 4 processes, ${KILLS} SIGKILLs (seed ${SEED}): none lost, ev
   expect(indexes.filter((index) => !starts.has(index))).toEqual([])
   expect(run.left).toBe(0)
   expect(unexplained).toEqual([])
+  expect(outOfOrder(starts)).toEqual([])
   expect([...settled].filter(([, times]) => times > 1)).toEqual([])
   expect(run.dead.map(Number).sort((a, b) => a - b)).toEqual(indexes.filter(isMoved))
   expect(run.history.filter(({ fields }) => fields[0] === 'fault')).toEqual([])
@@ -64,6 +65,24 @@ function startsOf(run: KillRun): Map<number, Start[]> {
   }
   for (const list of starts.values()) list.sort((a, b) => a.leasedAt - b.leasedAt)
   return starts
+}
+
+/** Within a key nobody starts before everybody who was sent earlier has started for the last time. */
+function outOfOrder(starts: ReadonlyMap<number, readonly Start[]>): string[] {
+  const last = new Map<string, { readonly index: number; readonly leasedAt: number }>()
+  return [...starts.keys()]
+    .sort((a, b) => a - b)
+    .flatMap((index) => {
+      const key = orderKeyOf(index, JOBS / 2)
+      const list = starts.get(index) ?? []
+      const [first, final] = [list[0], list.at(-1)]
+      if (key === null || first === undefined || final === undefined) return []
+      const before = last.get(key)
+      last.set(key, { index, leasedAt: final.leasedAt })
+      return before === undefined || before.leasedAt <= first.leasedAt
+        ? []
+        : [`${key}: ${index} before ${before.index}`]
+    })
 }
 
 /** How often each job was settled for good, as far as anybody was told. */
