@@ -3,8 +3,9 @@ import { arch, cpus, release, type } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type HistoryFact, HistoryWriter, judge, readHistory } from '@switchyard/conformance/history'
-import { DEFAULTS, maskedUrl, resolveBroker, silentLogger, systemClock } from '@switchyard/core'
+import { DEFAULTS, maskedUrl, silentLogger, systemClock } from '@switchyard/core'
 import type { Adapter } from '@switchyard/core/adapter'
+import { brokerOfApp, wholeBrokerUrl } from '../app/broker-of-app.ts'
 import { type ChaosApp, loadChaosApp } from '../app/chaos-app.ts'
 import type { Plan, PlanSizes } from '../plan/plan.ts'
 import { planFromSeed } from '../plan/plan-from-seed.ts'
@@ -42,7 +43,8 @@ export interface ChaosOptions {
  * Carries out a plan on real processes, waits until everything has come to rest, takes the census, and judges the recorded
  * history. Rejects with ChaosError when there is nothing to judge: wrong use, a broker in use, a harness that failed.
  */
-export async function runChaos(options: ChaosOptions): Promise<ChaosRun> {
+export async function runChaos(given: ChaosOptions): Promise<ChaosRun> {
+  const options = { ...given, broker: wholeBrokerUrl(given.broker) }
   const startedAt = Date.now()
   const appUrl = moduleUrl(options.app)
   const app = await loadChaosApp(appUrl)
@@ -76,7 +78,7 @@ type Execution = Pick<HarnessParts, 'options' | 'app' | 'appUrl' | 'historyDir' 
 /** Everything between an open broker and a complete history. */
 async function execute(parts: Execution): Promise<{ readonly run: string; readonly plan: Plan }> {
   const { options, app, historyDir, startedAt } = parts
-  const adapter = await openAdapter(options.broker)
+  const adapter = await openAdapter(options.broker, parts.appUrl)
   try {
     const plan = options.plan ?? planFor(adapter, options)
     const run = `${plan.seed}-${startedAt.toString(36)}`
@@ -100,8 +102,8 @@ function moduleUrl(app: string): string {
   return pathToFileURL(isAbsolute(app) ? app : resolve(app)).href
 }
 
-async function openAdapter(broker: string): Promise<Adapter> {
-  const factory = await resolveBroker(broker, process.cwd())
+async function openAdapter(broker: string, appUrl: string): Promise<Adapter> {
+  const factory = await brokerOfApp(broker, appUrl)
   const { callDeadlineMs, connectDeadlineMs } = DEFAULTS
   const adapter = await factory({
     clock: systemClock,

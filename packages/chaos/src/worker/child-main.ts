@@ -1,5 +1,6 @@
 import { HistoryWriter } from '@switchyard/conformance/history'
-import { connect, type QueueOptions, resolveBroker } from '@switchyard/core'
+import { connect, type QueueOptions } from '@switchyard/core'
+import { brokerOfApp } from '../app/broker-of-app.ts'
 import { type ChaosApp, loadChaosApp } from '../app/chaos-app.ts'
 import { type ControlChannel, controlChannel } from './control-channel.ts'
 import { type ChildOrders, ORDERS_ENV } from './control-messages.ts'
@@ -8,19 +9,19 @@ import { runWorkerProcess } from './run-worker-process.ts'
 
 /** Entry of every child process of a run; started by the harness with its orders in the environment, never by people. */
 async function main(orders: ChildOrders, control: ControlChannel): Promise<void> {
-  const { dir, proc, epoch, broker, concurrency, stopGraceMs, abortGraceMs } = orders
+  const { dir, proc, epoch, concurrency, stopGraceMs, abortGraceMs } = orders
   const history = new HistoryWriter({ dir, proc, epoch })
   const app = await loadChaosApp(orders.app)
+  const factory = await brokerOfApp(orders.broker, orders.app)
   const queues = scaledQueues(app, orders.leaseMs)
   if (orders.role === 'producer') {
-    await using yard = await connect({ broker, jobs: app.jobs, queues })
+    await using yard = await connect({ broker: factory, jobs: app.jobs, queues })
     const items = app.workload({ seed: orders.seed, jobs: orders.jobs })
     await runProducerProcess({ history, control, yard, items, concurrency: 4 })
     control.close()
     return
   }
   const handlers = await app.handlers({ variant: orders.variant, ledgerUrl: orders.ledgerUrl })
-  const factory = await resolveBroker(broker, process.cwd())
   await runWorkerProcess({
     history,
     control,
