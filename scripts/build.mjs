@@ -48,16 +48,20 @@ function missingEntries(folder, { publishConfig, bin }) {
 }
 
 /**
- * A file that is started or read by name: `./child.ts` is `./child.js` once built, and the compiler rewrites imports
- * only.
+ * `new URL('./child.ts', import.meta.url)` is not rewritten by the compiler: where it may name a file of the package,
+ * the same line must know the built name too.
  */
 function unbuiltNames(dist) {
+  const named = /new URL\([^)]*['"`](\.{1,2}\/[^'"`\s]+\.ts)['"`]/
   return globSync('**/*.js', { cwd: dist, exclude: ['**/templates/**'] }).flatMap((file) =>
     readFileSync(join(dist, file), 'utf8')
       .split('\n')
-      .filter((line) => /['"`]\.{1,2}\/[^'"`\s]+\.ts['"`]/.test(line) && !line.includes('.js'))
-      .filter((line) => !/^\s*(\/\/|\*|\/\*)/.test(line))
-      .map((line) => `dist/${file} names a source file: ${line.trim()}`),
+      .filter((line) => !/^\s*(\*|\/\*|\/\/)/.test(line))
+      .filter((line) => {
+        const target = named.exec(line)?.[1]
+        return target !== undefined && !line.includes('.js') && !join(file, '..', target).startsWith('..')
+      })
+      .map((line) => `dist/${file} starts or reads a source file: ${line.trim()}`),
   )
 }
 
