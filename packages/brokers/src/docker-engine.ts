@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { connect } from 'node:net'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { resolvePackage } from './resolve-package.ts'
 import { RungAbsent } from './rung-absent.ts'
 import type { TestcontainersModule } from './testcontainers-shape.ts'
 
@@ -14,14 +14,16 @@ const STEP_MS = 2_000
 export async function dockerEngine(): Promise<TestcontainersModule> {
   await knock()
   const module = await loadTestcontainers()
-  const late = AbortSignal.timeout(STEP_MS)
-  const timeout = new Promise<never>((_, reject) => {
-    late.addEventListener('abort', () => reject(new Error(`no answer within ${STEP_MS} ms`)))
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${STEP_MS} ms`)), STEP_MS)
   })
   try {
-    await Promise.race([module.getContainerRuntimeClient(), timeout])
+    await Promise.race([module.getContainerRuntimeClient(), late])
   } catch (error) {
     throw new RungAbsent(`no engine: ${error instanceof Error ? error.message : String(error)}`)
+  } finally {
+    clearTimeout(timer)
   }
   return module
 }
@@ -51,16 +53,10 @@ function engineSocket(): string {
   return candidates.find((path) => existsSync(path)) ?? '/var/run/docker.sock'
 }
 
-/** From this package's surroundings, else from the project that runs us. */
 async function loadTestcontainers(): Promise<TestcontainersModule> {
-  for (const from of [import.meta.url, pathToFileURL(join(process.cwd(), 'package.json')).href]) {
-    let file: string
-    try {
-      file = createRequire(from).resolve('testcontainers')
-    } catch {
-      continue // not installed there
-    }
-    return (await import(pathToFileURL(file).href)) as TestcontainersModule
+  const file = resolvePackage('testcontainers')
+  if (file === undefined) {
+    throw new RungAbsent('a Docker engine answers, but testcontainers is not installed: npm install -D testcontainers')
   }
-  throw new RungAbsent('a Docker engine answers, but testcontainers is not installed: npm install -D testcontainers')
+  return (await import(pathToFileURL(file).href)) as TestcontainersModule
 }

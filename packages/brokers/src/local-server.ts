@@ -73,6 +73,18 @@ export class LocalServer implements RunningBroker {
 
   /** Makes a data folder below `parentDir` (default: the system's temporary folder) and starts the server in it. */
   static async start(recipe: ServerRecipe, options: { readonly parentDir?: string }): Promise<LocalServer> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await LocalServer.#startOnce(recipe, options)
+      } catch (error) {
+        // between our look and the server's bind somebody else may take the port
+        const taken = error instanceof Error && /address (already )?in use|eaddrinuse/i.test(error.message)
+        if (!taken || tries === 3) throw error
+      }
+    }
+  }
+
+  static async #startOnce(recipe: ServerRecipe, options: { readonly parentDir?: string }): Promise<LocalServer> {
     const dir = await mkdtemp(join(options.parentDir ?? tmpdir(), `switchyard-${recipe.kind}-`))
     const id = randomBytes(6).toString('hex')
     const user = recipe.users[0] ?? {}

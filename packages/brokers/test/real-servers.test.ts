@@ -3,18 +3,41 @@ import { afterAll, describe, expect, it } from 'vitest'
 import { BROKER_KINDS, type BrokerKind, brokerOrSkip } from '../src/index.ts'
 import { client } from './broker-client.ts'
 
-/** Every listening TCP socket of this machine as `address:port` (proc(5): state 0A, address in little-endian hex). */
-function listening(): readonly string[] {
+/** The listening TCP sockets of the processes that work in this folder, as `address:port` (proc(5): state 0A, hex, inode tenth). */
+function listening(dir: string): readonly string[] {
+  const inodes = new Set(processesIn(dir).flatMap(socketsOf))
   const found: string[] = []
   for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
     for (const line of readFileSync(file, 'utf8').split('\n').slice(1)) {
-      const [, local, , state] = line.trim().split(/\s+/)
-      if (state !== '0A' || local === undefined) continue
-      const [address = '', port = ''] = local.split(':')
+      const fields = line.trim().split(/\s+/)
+      if (fields[3] !== '0A' || !inodes.has(fields[9] ?? '')) continue
+      const [address = '', port = ''] = fields[1]?.split(':') ?? []
       found.push(`${address}:${Number.parseInt(port, 16)}`)
     }
   }
   return found
+}
+
+function socketsOf(pid: string): readonly string[] {
+  const links = readdirSync(`/proc/${pid}/fd`).map((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`)
+    } catch {
+      return '' // closed while we looked
+    }
+  })
+  return links.flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? [])
+}
+
+/** Every server works in its data folder, epmd too. */
+function processesIn(dir: string): readonly string[] {
+  return readdirSync('/proc').filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/cwd`).startsWith(dir)
+    } catch {
+      return false // ended while we looked
+    }
+  })
 }
 
 const LOOPBACK = ['0100007F', '00000000000000000000000001000000', '0000000000000000FFFF00000100007F']
@@ -26,7 +49,6 @@ const startsWithinMs: Readonly<Record<BrokerKind, number>> = {
 }
 
 for (const kind of BROKER_KINDS) {
-  const before = new Set(listening())
   const began = performance.now()
   const { broker, skip } = await brokerOrSkip(kind)
   const tookMs = performance.now() - began
@@ -46,10 +68,9 @@ for (const kind of BROKER_KINDS) {
     })
 
     it.runIf(process.platform === 'linux' && running?.dataDir !== undefined)('listens on loopback only', () => {
-      const fresh = listening().filter((socket) => !before.has(socket))
-      const mine = fresh.filter((socket) => socket.endsWith(`:${portOf(running.url)}`))
-      expect(mine).not.toEqual([])
-      expect(fresh.filter((socket) => !LOOPBACK.includes(socket.split(':')[0] ?? ''))).toEqual([])
+      const sockets = listening(running.dataDir ?? '')
+      expect(sockets.filter((socket) => socket.endsWith(`:${portOf(running.url)}`))).not.toEqual([])
+      expect(sockets.filter((socket) => !LOOPBACK.includes(socket.split(':')[0] ?? ''))).toEqual([])
     })
 
     it.runIf(running?.controllable)(
@@ -103,18 +124,12 @@ function portOf(url: string): string {
   return new URL(new URL(url).searchParams.get('endpoint') ?? url).port
 }
 
-/** The distinct states of the processes that work in this folder (every server does), epmd aside. */
+/** The distinct states of the server's processes, epmd aside. */
 function statesOf(dir: string): readonly string[] {
   const states = new Set<string>()
-  for (const pid of readdirSync('/proc')) {
-    if (!/^\d+$/.test(pid)) continue
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      if (!readlinkSync(`/proc/${pid}/cwd`).startsWith(dir) || stat.includes('(epmd)')) continue
-      states.add(stat.slice(stat.lastIndexOf(')') + 2)[0] ?? '')
-    } catch {
-      // ended while we looked
-    }
+  for (const pid of processesIn(dir)) {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    if (!stat.includes('(epmd)')) states.add(stat.slice(stat.lastIndexOf(')') + 2)[0] ?? '')
   }
   return [...states]
 }
