@@ -46,7 +46,7 @@ function main() {
   }
 
   // Everything: each public entry can be imported, the command starts.
-  const all = project('all', { ...tarballs(packages), vitest: '5.1.1' })
+  const all = project('all', { ...tarballs(packages), vitest: '5.1.1', zod: '4.6.7' })
   const entries = packages.flatMap(({ name, manifest }) =>
     Object.keys(manifest.exports).map((entry) => `${name}${entry.slice(1)}`),
   )
@@ -58,6 +58,7 @@ function main() {
     const command = join(all, 'node_modules', '.bin', 'switchyard')
     attempt(node, [command, '--version'], all, /\d+\.\d+\.\d+/)
     attempt(node, [command, '--help'], all, /usage/i)
+    startProject(node, command, all)
   }
   return results.every((passed) => passed) ? 0 : 1
 }
@@ -79,6 +80,16 @@ function npm(args, cwd) {
   const flags = ['--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline']
   const { status, stdout, stderr } = spawnSync('npm', [...args, ...flags], { cwd, encoding: 'utf8', env: outsideEnv() })
   if (status !== 0) throw new Error(`npm ${args.join(' ')} failed in ${cwd}:\n${stdout}${stderr}`)
+}
+
+/** What `switchyard init` promises: a project whose test passes and whose job goes through a worker. */
+function startProject(node, command, all) {
+  const folder = mkdtempSync(join(all, 'started '))
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
+  attempt(node, [command, 'init'], folder, /switchyard\.config\.ts/)
+  attempt(node, ['--test'], folder, /pass 2$/m)
+  attempt(node, [command, 'enqueue', 'greet', '{"name":"Ada"}'], folder, /\S/)
+  attempt(node, [command, 'worker', '--drain'], folder, /^Hello Ada/m)
 }
 
 /** One run of one program; it passes with exit code 0 and the output that is expected of it. */
