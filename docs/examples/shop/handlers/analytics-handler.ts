@@ -2,7 +2,7 @@ import { type Handler, handle } from '@switchyard/core'
 import { syncAnalytics } from '../jobs/sync-analytics.ts'
 import { postJson } from '../shop/post-json.ts'
 import type { Shop } from '../shop/shop.ts'
-import { inTransaction } from '../shop/shop-database.ts'
+import { noteDone } from '../shop/shop-database.ts'
 
 /** Sends a batch of events under its own idempotency key, then notes it. */
 export function analyticsHandler(shop: Shop): Handler {
@@ -19,6 +19,6 @@ export function analyticsHandler(shop: Shop): Handler {
       jobId: job.id,
       signal,
     })
-    await inTransaction(database, signal, () => note.run(batchId, events.length, job.id))
+    await noteDone(database, () => note.run(batchId, events.length, job.id))
   })
 }

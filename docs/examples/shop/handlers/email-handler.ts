@@ -3,7 +3,7 @@ import { type Handler, handle } from '@switchyard/core'
 import { createTransport } from 'nodemailer'
 import { sendEmail } from '../jobs/send-email.ts'
 import type { Shop } from '../shop/shop.ts'
-import { inTransaction } from '../shop/shop-database.ts'
+import { noteDone } from '../shop/shop-database.ts'
 
 const TEXTS = {
   receipt: { subject: 'Your receipt', text: 'thank you for your payment' },
@@ -43,6 +43,6 @@ export function emailHandler(shop: Shop): Handler {
       },
       signal,
     })
-    await inTransaction(database, signal, () => note.run(key, messageId, job.id))
+    await noteDone(database, () => note.run(key, messageId, job.id))
   })
 }

@@ -2,7 +2,7 @@ import { type Handler, handle } from '@switchyard/core'
 import { deliverWebhook } from '../jobs/deliver-webhook.ts'
 import { postJson } from '../shop/post-json.ts'
 import type { Shop } from '../shop/shop.ts'
-import { inTransaction } from '../shop/shop-database.ts'
+import { noteDone } from '../shop/shop-database.ts'
 import { signedHeaders } from '../shop/webhook-signature.ts'
 
 /**
@@ -27,6 +27,6 @@ export function webhookHandler(shop: Shop, options: { readonly requestMs?: numbe
       signal,
       ...options,
     })
-    await inTransaction(database, signal, () => note.run(event.eventId, status, job.id))
+    await noteDone(database, () => note.run(event.eventId, status, job.id))
   })
 }

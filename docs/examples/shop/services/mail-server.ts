@@ -13,6 +13,7 @@ export async function startMailServer(recorder: EffectRecorder): Promise<Listeni
     disabledCommands: ['AUTH', 'STARTTLS'],
     disableReverseLookup: true,
     logger: false,
+    closeTimeout: 1_000,
     onData(stream, _session, answered) {
       textOf(stream)
         .then((mail) => deliver(recorder, mail))
@@ -22,9 +23,12 @@ export async function startMailServer(recorder: EffectRecorder): Promise<Listeni
         )
     },
   })
-  // A worker that is killed while it sends cuts its connection; that is no fault of the server.
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  // From here on only clients fail: a worker that is killed while it sends cuts its connection, and is meant to.
   server.on('error', () => {})
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.server.address() as AddressInfo
   return {
     url: `smtp://127.0.0.1:${port}`,

@@ -23,6 +23,8 @@ const SCHEMA = `
 /** Opening waits this long for other processes that are just opening it, too. */
 const OPEN_WAIT_MS = 5_000
 const BUSY_PAUSE_MS = 10
+/** Below the grace that a worker gives to aborted jobs. */
+const NOTE_MS = 3_000
 
 /** Opens the shop's own database and creates its tables; several processes may do so at once. */
 export function openShopDatabase(file: string): DatabaseSync {
@@ -34,9 +36,6 @@ export function openShopDatabase(file: string): DatabaseSync {
   database.exec('pragma busy_timeout = 0')
   return database
 }
-
-/** The columns of a row, as SQLite returns them. */
-export type Row = Record<string, string | number | bigint | null | Uint8Array>
 
 /**
  * Runs `work` in one transaction: it is synchronous, so no other job of this process can come in between. Waits for other
@@ -65,6 +64,14 @@ export async function inTransaction<Result>(
     if (database.isTransaction) database.exec('rollback')
     throw error
   }
+}
+
+/**
+ * Notes an effect that has happened outside. Not on the job's signal: a job that was aborted meanwhile has had its effect all the
+ * same, and what is not noted now is repeated later.
+ */
+export function noteDone(database: DatabaseSync, note: () => unknown): Promise<unknown> {
+  return inTransaction(database, AbortSignal.timeout(NOTE_MS), note)
 }
 
 /** SQLITE_BUSY and its extended codes (sqlite.org/rescode.html). */
