@@ -1,5 +1,5 @@
 import { type Finding, findingOf, type Violation } from './finding.ts'
-import type { EventOf } from './history-event.ts'
+import type { EventOf, HistoryEvent } from './history-event.ts'
 import { fatesOf } from './oracle-no-loss.ts'
 import { explain } from './oracle-redelivery-explained.ts'
 import type { JobTrail, Timeline } from './timeline.ts'
@@ -65,18 +65,25 @@ function ownersOf(timeline: Timeline): Map<string, Owner> {
 function doubled(timeline: Timeline, effects: readonly EventOf<'effect'>[], trail: JobTrail | undefined): Violation {
   const [first] = effects as [EventOf<'effect'>, ...EventOf<'effect'>[]]
   const starts = trail?.executions ?? []
-  const causes =
-    trail === undefined ? [] : explain(timeline, trail).flatMap(({ cause }) => (cause === null ? [] : [cause]))
+  const again = trail === undefined ? [] : explain(timeline, trail)
+  const causes = again.flatMap(({ cause }) => (cause === null ? [] : [cause]))
   const name = trail?.executions[0]?.start.name ?? trail?.enqueues[0]?.invoke.name
   const who = name === undefined ? 'effect' : `handler ${name}: effect`
   const why = causes.length === 0 ? '' : `; delivered again because: ${[...new Set(causes)].join(', ')}`
   return {
     job: trail?.job ?? first.job ?? first.key,
     what: `${who} ${first.key} was applied ${effects.length} times at ${first.sink}, in ${starts.length} runs of the job${why}`,
-    evidence: [...starts.flatMap(({ start, end }) => (end === null ? [start] : [start, end])), ...effects].sort(
-      (a, b) => a.atMs - b.atMs,
-    ),
+    evidence: inTime([
+      ...starts.flatMap(({ start, end }) => (end === null ? [start] : [start, end])),
+      ...again.flatMap(({ evidence }) => evidence),
+      ...effects,
+    ]),
   }
+}
+
+/** Each event once, in time. */
+function inTime(events: readonly HistoryEvent[]): readonly HistoryEvent[] {
+  return [...new Set(events)].sort((a, b) => a.atMs - b.atMs || (a.proc === b.proc ? a.seq - b.seq : 0))
 }
 
 function pair(sink: string, key: string): string {
