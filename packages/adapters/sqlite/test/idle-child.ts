@@ -13,6 +13,7 @@ const host = {
 const adapter = await sqlite({ file })(host)
 const consumer = await adapter.consume('q', { leaseMs: 30_000, prefetch: 0, lost() {} })
 let [cpu, since] = [process.cpuUsage(), performance.now()]
+process.on('disconnect', () => process.exit(1))
 process.on('message', () => {
   const { user, system } = process.cpuUsage(cpu)
   const share = (user + system) / 1_000 / (performance.now() - since)

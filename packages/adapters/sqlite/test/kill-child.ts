@@ -34,6 +34,8 @@ const plan: KillChildPlan | null = process.argv[2] === undefined ? null : JSON.p
 if (plan !== null) await main(plan)
 
 async function main({ role, folder, history, jobs, half, leaseMs, pauseMs }: KillChildPlan): Promise<void> {
+  // Ends with its parent, however that ends.
+  process.stdin.on('close', () => process.exit(1)).resume()
   const file = openSync(join(folder, history), 'a')
   // One write per line: what the kernel has survives SIGKILL.
   const write = (...fields: readonly (string | number)[]) => void writeSync(file, `${fields.join(' ')}\n`)
