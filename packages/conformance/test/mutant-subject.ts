@@ -11,7 +11,17 @@ export const MANIFESTS: Readonly<Record<Mutant['over'], Partial<CapabilityValues
   timed: {},
   connection: { lease: 'connection' },
   queue: { ordering: 'queue' },
-  bare: { ordering: 'none', dedupe: 'none', reportsDuplicates: false, maxDelayMs: 2_000, note: 'unsupported' },
+  bare: {
+    ordering: 'none',
+    dedupe: 'none',
+    reportsDuplicates: false,
+    maxDelayMs: 2_000,
+    note: 'unsupported',
+    unique: [],
+    exclusive: false,
+    browse: false,
+  },
+  readyPurge: { purge: 'ready' },
 }
 
 /** A broker in this process that can be cut and restarted; memory keeps its state through both, unless the mutant says otherwise. */

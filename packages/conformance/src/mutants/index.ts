@@ -1,3 +1,4 @@
+import { administeringMutants } from './administering.ts'
 import type { Mutant } from './mutant.ts'
 import { outageMutants } from './outages.ts'
 import { receivingMutants } from './receiving.ts'
@@ -9,4 +10,10 @@ export type { Hooks, Scene } from './sabotage.ts'
 export { sabotage } from './sabotage.ts'
 
 /** Every deliberately broken adapter: each must be caught by the clauses that it names, each clause must catch one. */
-export const mutants: readonly Mutant[] = [...sendingMutants, ...receivingMutants, ...settlingMutants, ...outageMutants]
+export const mutants: readonly Mutant[] = [
+  ...sendingMutants,
+  ...receivingMutants,
+  ...settlingMutants,
+  ...outageMutants,
+  ...administeringMutants,
+]

@@ -7,8 +7,8 @@ export interface Mutant {
   readonly title: string
   /** Clause ids that must fail on it, each of them. */
   readonly killedBy: readonly string[]
-  /** The manifest that the healthy adapter under it should declare: `timed` (everything), `connection`, `queue`, `bare`. */
-  readonly over: 'timed' | 'connection' | 'queue' | 'bare'
+  /** The manifest that the healthy adapter under it should declare: `timed` (everything), `connection`, `queue`, `bare`, `readyPurge`. */
+  readonly over: 'timed' | 'connection' | 'queue' | 'bare' | 'readyPurge'
   /** Wraps the healthy adapter. */
   sabotage(factory: AdapterFactory): AdapterFactory
   /** Damage that the broker does when it is cut or restarted, instead of the adapter. */

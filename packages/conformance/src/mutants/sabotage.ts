@@ -1,11 +1,15 @@
 import type {
   Adapter,
   AdapterFactory,
+  BrowsePage,
+  BrowseResult,
   Capabilities,
+  ConsumeOptions,
   Consumer,
   Delivery,
   Message,
   QueueSpec,
+  QueueStats,
   SendResult,
   Settlement,
   SettleResult,
@@ -28,6 +32,9 @@ export interface Hooks {
   extend?(scene: Scene, deliveries: readonly Delivery[]): Promise<readonly SettleResult[]>
   closeConsumer?(scene: Scene): Promise<void>
   purge?(adapter: Adapter, queue: string): Promise<void>
+  stats?(adapter: Adapter, queue: string): Promise<QueueStats>
+  browse?(adapter: Adapter, queue: string, page: BrowsePage): Promise<BrowseResult>
+  consumeOptions?(options: ConsumeOptions): ConsumeOptions
 }
 
 /** Wraps every adapter that the factory opens. Works over any adapter, so that the suite's power can be shown on real brokers too. */
@@ -40,16 +47,24 @@ export function sabotage(factory: AdapterFactory, hooks: Hooks): AdapterFactory 
       declare: (spec) => hooks.declare?.(inner, spec) ?? inner.declare(spec),
       send: (queue, messages) => hooks.send?.(inner, queue, messages) ?? inner.send(queue, messages),
       async consume(queue, options) {
-        const consumer = await inner.consume(queue, options)
+        const consumer = await inner.consume(queue, hooks.consumeOptions?.(options) ?? options)
         return sabotagedConsumer({ adapter: inner, queue, consumer }, hooks)
       },
-      stats: (queue) => inner.stats(queue),
+      stats: (queue) => hooks.stats?.(inner, queue) ?? inner.stats(queue),
       purge: (queue) => hooks.purge?.(inner, queue) ?? inner.purge(queue),
       close: () => inner.close(),
-      ...(inner.browse === undefined ? {} : { browse: inner.browse.bind(inner) }),
+      ...(inner.browse === undefined ? {} : { browse: browseOf(inner, inner.browse.bind(inner), hooks) }),
     }
     return outer
   }
+}
+
+function browseOf(
+  inner: Adapter,
+  browse: NonNullable<Adapter['browse']>,
+  hooks: Hooks,
+): NonNullable<Adapter['browse']> {
+  return (queue, page) => hooks.browse?.(inner, queue, page) ?? browse(queue, page)
 }
 
 function sabotagedConsumer(scene: Scene, hooks: Hooks): Consumer {
