@@ -1,5 +1,6 @@
 import type { Capabilities } from '@switchyard/core/adapter'
 import { emulated, native } from '@switchyard/core/adapter'
+import type { Durability } from './durability.ts'
 import type { Settings } from './options.ts'
 import { MAX_DELAY_MS } from './wire.ts'
 
@@ -8,11 +9,11 @@ export const MAX_BODY_BYTES: number = 16 * 1_024 * 1_024
 /** Messages per `insert`. */
 export const SEND_BATCH = 1_000
 
-/** The manifest, for these settings. */
-export function capabilitiesOf(settings: Settings): Capabilities {
+/** The manifest, for these settings and this server. */
+export function capabilitiesOf(settings: Settings, survives: Durability): Capabilities {
   const { monitorIntervalMs, pollMs } = settings
   return Object.freeze({
-    survives: native('power-loss', 'a commit is in the WAL on disk; true while fsync and synchronous_commit are on'),
+    survives,
     lease: native('timed', 'pg-boss heartbeat: touch renews it'),
     minLeaseMs: native(1_000, 'heartbeats count in whole seconds; a lease is rounded up to the next one'),
     maxLeaseMs: native(2_147_483_647_000, 'heartbeat_seconds is a 32-bit integer'),
@@ -20,7 +21,10 @@ export function capabilitiesOf(settings: Settings): Capabilities {
       monitorIntervalMs * 1.5 + pollMs + 1_500,
       'one and a half monitor intervals, the poll, the rounding of the lease to whole seconds, 0.5 s for the pass; each pass counts the whole table (0.2 s per million rows), so a shorter interval costs CPU',
     ),
-    fenced: native(true, 'every settlement names the attempt (id, retryCount) that it was leased as'),
+    fenced: native(
+      true,
+      'every settlement names the attempt (id, retryCount) that it was leased as; one that may have lapsed is first compared with the age of the job',
+    ),
     note: native('atomic', 'replaces the data of the job in the transaction that puts it back'),
     retry: native('atomic', 'fail and update in one transaction; about 950/s'),
     release: native('atomic', 'as retry, counted apart'),

@@ -1,5 +1,6 @@
-import { type AdapterHost, BrokerError, withDeadline } from '@switchyard/core/adapter'
+import { type AdapterHost, BrokerError, type Message, type SendResult, withDeadline } from '@switchyard/core/adapter'
 import type { Db, PgBoss } from 'pg-boss'
+import type { Coalescer } from './coalescer.ts'
 import type { Database } from './database.ts'
 import { toBrokerError } from './errors.ts'
 import type { Settings } from './options.ts'
@@ -14,6 +15,8 @@ export interface Context {
   readonly database: Database
   readonly session: Session
   readonly queues: Queues
+  /** By queue. */
+  readonly senders: Map<string, Coalescer<Message, SendResult>>
   /** True from the start of `close`. */
   closed: boolean
 }

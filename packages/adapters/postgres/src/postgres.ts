@@ -1,4 +1,4 @@
-import type { Adapter, AdapterFactory, AdapterHost, Clock } from '@switchyard/core/adapter'
+import type { Adapter, AdapterFactory, AdapterHost, Capabilities, Clock } from '@switchyard/core/adapter'
 import { BrokerError, withDeadline } from '@switchyard/core/adapter'
 import type { Clock as BossClock } from 'pg-boss'
 import { PgBoss } from 'pg-boss'
@@ -7,6 +7,7 @@ import { capabilitiesOf } from './capabilities.ts'
 import { consume, type PostgresConsumer } from './consumer.ts'
 import { type Context, type PostgresTx, runCall } from './context.ts'
 import { Database } from './database.ts'
+import { type Durability, durabilityOf } from './durability.ts'
 import { toBrokerError } from './errors.ts'
 import { type PostgresOptions, type Settings, settingsOf } from './options.ts'
 import { send } from './producer.ts'
@@ -54,23 +55,34 @@ async function open(settings: Settings, host: AdapterHost): Promise<Adapter<Post
   })
   boss.on('error', (error) => host.report(toBrokerError(error, { doing: 'maintain', writes: false })))
   boss.on('warning', ({ message }) => host.log.warn({ adapter: 'postgres' }, message))
-  const context: Context = { host, settings, boss, database, session, queues: new Queues(boss), closed: false }
+  const context: Context = {
+    host,
+    settings,
+    boss,
+    database,
+    session,
+    queues: new Queues(boss),
+    senders: new Map(),
+    closed: false,
+  }
   const late = () =>
     new BrokerError({
       code: 'timeout',
       adapter: 'postgres',
       message: `could not connect within ${host.connectDeadlineMs} ms. Is the server up and reachable from here?`,
     })
+  let survives: Durability
   try {
-    await withDeadline(host.clock, host.connectDeadlineMs, start(context), late)
+    survives = await withDeadline(host.clock, host.connectDeadlineMs, start(context), late)
   } catch (error) {
     void shut(context)
     throw toBrokerError(error, { doing: 'connect', writes: false })
   }
-  return adapterOn(context)
+  if (survives.value !== 'power-loss') host.log.warn({ adapter: 'postgres', survives: survives.value }, survives.why)
+  return adapterOn(context, capabilitiesOf(settings, survives))
 }
 
-async function start(context: Context): Promise<void> {
+async function start(context: Context): Promise<Durability> {
   await assertKnownSchema(context.database, context.settings.schema)
   await context.boss.start()
   const version = await context.boss.schemaVersion()
@@ -80,9 +92,10 @@ async function start(context: Context): Promise<void> {
       adapter: 'postgres',
       message: `the pg-boss that is installed here made schema version ${version}; this adapter knows ${KNOWN_SCHEMA} (pg-boss 12.35.0)`,
     })
+  return durabilityOf(context.database)
 }
 
-function adapterOn(context: Context): Adapter<PostgresTx> {
+function adapterOn(context: Context, capabilities: Capabilities): Adapter<PostgresTx> {
   const consumers = new Set<PostgresConsumer>()
   const stopSupervising = superviseWith(context)
   let closing: Promise<void> | null = null
@@ -94,7 +107,7 @@ function adapterOn(context: Context): Adapter<PostgresTx> {
   }
   return {
     name: 'postgres',
-    capabilities: capabilitiesOf(context.settings),
+    capabilities,
     declare: (queue) =>
       runCall(context, { doing: 'declare', queue: queue.name, writes: true }, () => context.queues.declare(queue)),
     send: (queue, messages, tx) => send(context, queue, messages, tx),

@@ -1,6 +1,7 @@
 import { BrokerError, type Message, type SendResult } from '@switchyard/core/adapter'
 import type { Db } from 'pg-boss'
 import { MAX_BODY_BYTES, SEND_BATCH } from './capabilities.ts'
+import { Coalescer } from './coalescer.ts'
 import { type Context, type PostgresTx, runCall, toDb } from './context.ts'
 import { toBrokerError } from './errors.ts'
 import type { QueueShape } from './wire.ts'
@@ -12,7 +13,7 @@ const BATCH_BYTES = 16 * 1_024 * 1_024
 /** Messages with their place in the caller's list. */
 type Placed = readonly { readonly message: Message; readonly place: number }[]
 
-/** Stores messages; one answer per message. */
+/** Stores messages; one answer per message. Single sends that come while others are under way share statements. */
 export function send(
   context: Context,
   queue: string,
@@ -20,18 +21,33 @@ export function send(
   tx: PostgresTx | undefined,
 ): Promise<readonly SendResult[]> {
   return runCall(context, { doing: 'send', queue, writes: true }, async () => {
-    const db = tx === undefined ? undefined : toDb(tx)
-    const shape = await context.queues.shape(queue)
-    const results: SendResult[] = []
-    const good = messages.flatMap((message, place) => {
-      const refusal = refusalOf(message, shape)
-      if (refusal !== undefined) results[place] = refusal
-      return refusal === undefined ? [{ message, place }] : []
-    })
-    const delays = db === undefined ? good : await sinceStart(db, good)
-    for (const batch of batchesOf(delays, shape)) await sendBatch(context, { shape, batch, results, db })
-    return results
+    if (tx !== undefined) return sendAll(context, queue, messages, toDb(tx))
+    await context.queues.shape(queue) // a queue that is not there fails here, and leaves nothing behind
+    let sender = context.senders.get(queue)
+    if (sender === undefined) {
+      sender = new Coalescer(SEND_BATCH, (merged) => sendAll(context, queue, merged, undefined))
+      context.senders.set(queue, sender)
+    }
+    return sender.add(messages)
   })
+}
+
+async function sendAll(
+  context: Context,
+  queue: string,
+  messages: readonly Message[],
+  db: Db | undefined,
+): Promise<readonly SendResult[]> {
+  const shape = await context.queues.shape(queue)
+  const results: SendResult[] = []
+  const good = messages.flatMap((message, place) => {
+    const refusal = refusalOf(message, shape)
+    if (refusal !== undefined) results[place] = refusal
+    return refusal === undefined ? [{ message, place }] : []
+  })
+  const delayed = db === undefined ? good : await sinceStart(db, good)
+  for (const batch of batchesOf(delayed, shape)) await sendBatch(context, { shape, batch, results, db })
+  return results
 }
 
 interface Step {

@@ -38,6 +38,7 @@ export class Session {
   #connecting: Promise<void> | null = null
   #cancelTimer: Cancel = () => undefined
   #failures = 0
+  #turn: Promise<void> = Promise.resolve()
   #closed = false
 
   constructor(settings: Settings, host: AdapterHost) {
@@ -119,7 +120,20 @@ export class Session {
     return `switchyard:${this.#settings.schema}:${queue}`
   }
 
+  /** One after the other: `pg` deprecates statements that wait inside the client. */
   async #query(text: string, values: unknown[]): Promise<readonly Readonly<Record<string, unknown>>[]> {
+    const before = this.#turn
+    const turn = Promise.withResolvers<void>()
+    this.#turn = turn.promise
+    await before
+    try {
+      return await this.#ask(text, values)
+    } finally {
+      turn.resolve()
+    }
+  }
+
+  async #ask(text: string, values: unknown[]): Promise<readonly Readonly<Record<string, unknown>>[]> {
     const client = this.#client
     if (client === null)
       throw new BrokerError({

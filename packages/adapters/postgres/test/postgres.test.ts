@@ -245,3 +245,28 @@ test('a closed adapter refuses everything with `closed`', async () => {
   await expect(adapter.send(queue, [message()])).rejects.toMatchObject({ code: 'closed' })
   await expect(consumer.receive(1, AbortSignal.timeout(10))).rejects.toMatchObject({ code: 'closed' })
 })
+
+test('a server that answers before its commit is on disk is declared as what it is', async () => {
+  expect(open.adapter.capabilities.survives.value).toBe('power-loss')
+  await admin.query('ALTER ROLE switchyard SET synchronous_commit = off')
+  await using careless = await openPostgres({ url: broker.url })
+  expect(careless.adapter.capabilities.survives.value).toBe('process')
+  await admin.query('ALTER ROLE switchyard RESET synchronous_commit')
+})
+
+test('single sends and completions at once are answered one by one', async () => {
+  const queue = await freshQueue(open.adapter)
+  const sent = Array.from({ length: 40 }, () => message())
+  const bad = message({ body: '"\0"' })
+  const all = [...sent, sent[7] ?? bad, bad]
+  const answers = (await Promise.all(all.map((one) => open.adapter.send(queue, [one])))).flat()
+  expect(answers.slice(0, 41)).toEqual([...sent.map(() => 'accepted'), 'duplicate'])
+  expect(answers[41]).toMatchObject({ code: 'invalid' })
+  const consumer = await consumerOf(open.adapter, queue)
+  const held = await consumer.receive(40, AbortSignal.timeout(15_000))
+  expect(held.map((delivery) => delivery.message.id).sort()).toEqual(sent.map(({ id }) => id).sort())
+  const twice = [...held, ...held].map((delivery) => consumer.settle([{ kind: 'complete', delivery }]))
+  const words = (await Promise.all(twice)).flat()
+  for (const index of held.keys()) expect([words[index], words[index + 40]].sort()).toEqual(['lost', 'settled'])
+  await consumer.close()
+})
