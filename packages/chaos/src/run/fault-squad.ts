@@ -5,6 +5,7 @@ import type { ChildMessage } from '../worker/control-messages.ts'
 import type { ChildLife } from './child-life.ts'
 import type { SeenEffect } from './effect-ledger.ts'
 import { FaultDriver } from './fault-driver.ts'
+import { thawNet } from './thaw-net.ts'
 import type { WorkerFleet } from './worker-fleet.ts'
 
 /** What the squad works with. */
@@ -116,7 +117,12 @@ export class FaultSquad {
     } else if (fault.do === 'freeze') {
       life.frozen = true
       fleet().signal(life, 'SIGSTOP')
-      clock.schedule(fault.leases * plan.sizes.leaseMs, () => this.#thaw(life, fault.id))
+      const forMs = fault.leases * plan.sizes.leaseMs
+      const drop = thawNet(life.child.pid ?? 0, forMs)
+      clock.schedule(forMs, () => {
+        drop()
+        this.#thaw(life, fault.id)
+      })
     }
   }
 
