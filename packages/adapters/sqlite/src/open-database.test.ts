@@ -134,12 +134,14 @@ test('a file that cannot be written is told at connect', async () => {
     chmodSync(folder.path, 0o755)
     return
   }
-  // Rights do not bind root: let somebody else try.
+  // Rights do not bind root: a child gives up being root once it has loaded what only root may be able to read.
   const script = `import { sqlite } from ${JSON.stringify(new URL('./index.ts', import.meta.url).href)}
     import { silentLogger, systemClock } from ${JSON.stringify(import.meta.resolve('@switchyard/core/adapter'))}
+    process.setgroups([]); process.setgid(65534); process.setuid(65534)
     const host = { clock: systemClock, log: silentLogger, callDeadlineMs: 1000, connectDeadlineMs: 1000, report() {} }
-    await sqlite({ file: ${JSON.stringify(folder.file)} })(host).then(() => console.log('opened'), (e) => console.log(e.code, e.message))`
-  const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], { uid: 65_534, encoding: 'utf8' })
+    const factory = sqlite({ file: ${JSON.stringify(folder.file)} })
+    await factory(host).then(() => console.log('opened'), (error) => console.log(error.code, error.message))`
+  const child = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
   expect(child.stdout).toMatch(/^read-only .*cannot be written/)
 })
 
