@@ -1,5 +1,6 @@
 /** Breaks workers on a seeded plan, records what happened, and judges it. */
 export * from './app/chaos-app.ts'
+export { decodePlan } from './plan/decode-plan.ts'
 export * from './plan/plan.ts'
 export { DEMO_SIZES, planFromSeed } from './plan/plan-from-seed.ts'
 export type { ChaosRun } from './report/chaos-run.ts'

@@ -7,6 +7,7 @@ import { DEFAULTS, maskedUrl, silentLogger, systemClock } from '@switchyard/core
 import type { Adapter } from '@switchyard/core/adapter'
 import { brokerOfApp, wholeBrokerUrl } from '../app/broker-of-app.ts'
 import { type ChaosApp, loadChaosApp } from '../app/chaos-app.ts'
+import { decodePlan } from '../plan/decode-plan.ts'
 import type { Plan, PlanSizes } from '../plan/plan.ts'
 import { planFromSeed } from '../plan/plan-from-seed.ts'
 import type { ChaosRun } from '../report/chaos-run.ts'
@@ -80,7 +81,7 @@ async function execute(parts: Execution): Promise<{ readonly run: string; readon
   const { options, app, historyDir, startedAt } = parts
   const adapter = await openAdapter(options.broker, parts.appUrl)
   try {
-    const plan = options.plan ?? planFor(adapter, options)
+    const plan = options.plan === undefined ? planFor(adapter, options) : decodePlan(options.plan)
     const run = `${plan.seed}-${startedAt.toString(36)}`
     await steadyState(adapter, app)
     const writer = new HistoryWriter({ dir: historyDir, proc: 'harness', epoch: 0 })
