@@ -1,6 +1,5 @@
 import {
   type AdapterHost,
-  BrokerError,
   type Cancel,
   type ConsumeOptions,
   type Consumer,
@@ -9,17 +8,18 @@ import {
   type SettleResult,
   withDeadline,
 } from '@switchyard/core/adapter'
-import { ADAPTER, closedError, lateError, toBrokerError } from './errors.ts'
-import { type Lease, LeaseChannel } from './lease-channel.ts'
+import { closedError, lateError, toBrokerError } from './errors.ts'
+import { inUse, lockName, yieldToExclusive } from './exclusive-use.ts'
+import { type HandBackParts, handBack } from './hand-back.ts'
+import { Lease } from './lease.ts'
+import { LeaseChannel } from './lease-channel.ts'
 import type { Link } from './link.ts'
+import { type PendingReceive, pendingReceive } from './pending-receive.ts'
 import type { Publisher } from './publisher.ts'
 import { settleBatch } from './settle.ts'
-import { toCopy } from './wire.ts'
 
 /** Credit that nobody asks for is taken back after this. */
 const LINGER_MS = 50
-/** Hand-backs count as deliveries; from this many on a message goes back as a copy, so that they alone never look like a crash loop. */
-const COUNTED_HAND_BACKS = 2
 const FIRST_WAIT_MS = 100
 const LONGEST_WAIT_MS = 2_000
 
@@ -35,16 +35,11 @@ export interface ConsumerParts {
   closed(consumer: RabbitmqConsumer): void
 }
 
-interface Pending {
-  readonly max: number
-  resolve(deliveries: readonly Delivery[]): void
-  reject(error: unknown): void
-}
-
 /**
  * Demand on a broker that pushes. AMQP fixes a subscription's window when it is made, and an acknowledgement opens it again, so:
  * - `receive` with no credit left subscribes for exactly `max` (and `prefetch`) more. While the same slots are asked for again and again, which
- *   is what a worker does, the windows add up to its slots and nothing is ever subscribed again.
+ *   is what a worker does, the windows add up to its slots and nothing is ever subscribed again. Two subscriptions that have credit at the same time
+ *   may swap neighbours; that ends with the first quiet moment.
  * - Credit that outlives the demand (a worker that stopped asking, an aborted receive) is taken back after `LINGER_MS`, and what came in the meantime is
  *   put back. Within these 50 ms something may be leased that nobody asks for; the alternative, to unsubscribe before each settlement, costs three
  *   round trips and two Raft entries per job.
@@ -56,7 +51,7 @@ export class RabbitmqConsumer implements Consumer {
   readonly #stop = new AbortController()
   #channel: LeaseChannel | null = null
   #buffer: Lease[] = []
-  #pending: Pending | null = null
+  #pending: PendingReceive | null = null
   #pump: Promise<void> | null = null
   #settling = new Set<Promise<unknown>>()
   #cancelLinger: Cancel = () => {}
@@ -74,7 +69,7 @@ export class RabbitmqConsumer implements Consumer {
     const work = async () => {
       const channel = await this.#openChannel()
       const others = await channel.consumers(this.#queue)
-      if (options.exclusive === true && others > 0) throw this.#conflict(`it has ${others} consumers already`)
+      if (options.exclusive === true && others > 0) throw inUse(queue, `it has ${others} consumers already`)
     }
     try {
       const late = () => lateError(host.callDeadlineMs, { queue, doing, maybeApplied: false })
@@ -92,30 +87,23 @@ export class RabbitmqConsumer implements Consumer {
   receive(max: number, signal: AbortSignal): Promise<readonly Delivery[]> {
     const { queue } = this.#parts
     if (this.#closing !== null) return Promise.reject(closedError('the consumer', queue))
+    // Zero would mean "no limit" to AMQP.
+    if (!(max >= 1)) return Promise.reject(new RangeError(`receive takes at least 1, not ${max}`))
     if (this.#pending !== null) return Promise.reject(new TypeError('receive is already waiting: one call at a time'))
     this.#cancelLinger()
-    return new Promise((resolve, reject) => {
-      const end = () => {
-        signal.removeEventListener('abort', onAbort)
+    const answer = () => this.#pending?.resolve(this.#take(max))
+    const pending = pendingReceive(max, {
+      signal,
+      aborted: answer,
+      ended: () => {
         this.#pending = null
         this.#linger()
-      }
-      const onAbort = () => this.#pending?.resolve(this.#take(max))
-      this.#pending = {
-        max,
-        resolve(deliveries) {
-          end()
-          resolve(deliveries)
-        },
-        reject(error) {
-          end()
-          reject(error)
-        },
-      }
-      if (this.#buffer.length > 0 || signal.aborted) return onAbort()
-      signal.addEventListener('abort', onAbort, { once: true })
-      this.#wake()
+      },
     })
+    this.#pending = pending
+    if (this.#buffer.length > 0 || signal.aborted) answer()
+    else this.#wake()
+    return pending.result
   }
 
   async settle(settlements: readonly Settlement[]): Promise<readonly SettleResult[]> {
@@ -167,8 +155,8 @@ export class RabbitmqConsumer implements Consumer {
     if (channel?.alive) {
       try {
         const late = () => lateError(5_000, { doing: 'close the consumer' })
-        await withDeadline(this.#parts.host.clock, 5_000, this.#handBack(channel, channel.leases.slice()), late)
-        if (this.#parts.options.exclusive === true) await channel.unlock(this.#lock)
+        await withDeadline(this.#parts.host.clock, 5_000, handBack(channel, channel.leases, this.#handBackParts), late)
+        if (this.#parts.options.exclusive === true) await channel.unlock(lockName(this.#queue))
         await channel.close()
       } catch (error) {
         // The server gives everything back by itself when it notices that the channel is gone.
@@ -180,10 +168,7 @@ export class RabbitmqConsumer implements Consumer {
   }
 
   #find(receipt: unknown): Lease | null {
-    const channel = this.#channel
-    if (channel === null || typeof receipt !== 'object' || receipt === null) return null
-    const lease = receipt as Lease
-    return channel.holds(lease) ? lease : null
+    return receipt instanceof Lease && this.#channel?.holds(receipt) ? receipt : null
   }
 
   #take(max: number): readonly Delivery[] {
@@ -192,9 +177,13 @@ export class RabbitmqConsumer implements Consumer {
 
   #wake(): void {
     if (this.#closing !== null) return
-    this.#pump ??= this.#run().finally(() => {
-      this.#pump = null
-    })
+    this.#pump ??= this.#run().finally(() => this.#pumped())
+  }
+
+  /** A receive may have come while the pump was on its way out. */
+  #pumped(): void {
+    this.#pump = null
+    if (this.#pending !== null && !(this.#channel?.alive && this.#channel.credit > 0)) this.#wake()
   }
 
   /** Sees to it that a waiting receive has credit on a living channel; waits for the server where it must. */
@@ -206,12 +195,9 @@ export class RabbitmqConsumer implements Consumer {
         const channel = this.#channel?.alive ? this.#channel : await this.#openChannel()
         const { max } = this.#pending ?? {}
         if (max === undefined || channel.credit > 0) break
-        // One subscription keeps the order; several may swap neighbours, so that a quiet moment makes them one again.
-        if (channel.leases.length === 0) await channel.unsubscribe()
-        if (options.exclusive !== true) await this.#yieldToExclusive()
+        await this.#yield()
         await channel.subscribe(this.#queue, max + options.prefetch)
-        // Again, for a lock taken in between: whoever takes it counts the consumers afterwards, so that one of the two notices.
-        if (options.exclusive !== true) await this.#yieldToExclusive()
+        await this.#yield()
       } catch (error) {
         if (this.#stop.signal.aborted) break
         const known = toBrokerError(error, { queue, doing: 'consume the queue' })
@@ -226,6 +212,11 @@ export class RabbitmqConsumer implements Consumer {
       }
     }
     if (this.#pending === null) this.#linger()
+  }
+
+  async #yield(): Promise<void> {
+    const { publisher, queue, options } = this.#parts
+    if (options.exclusive !== true) await yieldToExclusive(publisher, { queue, native: this.#queue })
   }
 
   async #openChannel(): Promise<LeaseChannel> {
@@ -244,22 +235,9 @@ export class RabbitmqConsumer implements Consumer {
       },
     })
     channel = opened
-    if (this.#parts.options.exclusive === true) await opened.lock(this.#lock)
+    if (this.#parts.options.exclusive === true) await opened.lock(lockName(this.#queue))
     this.#channel = opened
     return opened
-  }
-
-  get #lock(): string {
-    return `${this.#queue}.switchyard-exclusive`
-  }
-
-  /** Quorum queues ignore the exclusive flag of a consumer (3.10.8: two got in), so that our consumers ask for our lock. */
-  async #yieldToExclusive(): Promise<void> {
-    if (await this.#parts.publisher.exists(this.#lock)) throw this.#conflict('another consumer uses it exclusively')
-  }
-
-  #conflict(message: string): BrokerError {
-    return new BrokerError({ adapter: ADAPTER, code: 'conflict', queue: this.#parts.queue, message })
   }
 
   #leased(lease: Lease): void {
@@ -298,11 +276,13 @@ export class RabbitmqConsumer implements Consumer {
     this.#cancelLinger = host.clock.schedule(LINGER_MS, () => {
       const channel = this.#channel
       if (this.#pending !== null || this.#pump !== null || this.#surplus === 0 || !channel?.alive) return
-      this.#pump = this.#retreat(channel).finally(() => {
-        this.#pump = null
-        if (this.#pending !== null) this.#wake()
-      })
+      this.#pump = this.#retreat(channel).finally(() => this.#pumped())
     })
+  }
+
+  get #handBackParts(): HandBackParts {
+    const { publisher, queue, host } = this.#parts
+    return { publisher, queue, native: this.#queue, stepMs: host.callDeadlineMs / 3 }
   }
 
   get #surplus(): number {
@@ -314,24 +294,9 @@ export class RabbitmqConsumer implements Consumer {
     try {
       await channel.unsubscribe()
       if (this.#pending !== null) return this.#flush()
-      await this.#handBack(channel, this.#buffer.splice(this.#parts.options.prefetch))
+      await handBack(channel, this.#buffer.splice(this.#parts.options.prefetch), this.#handBackParts)
     } catch (error) {
       if (channel.alive) this.#parts.host.report(toBrokerError(error, { queue: this.#parts.queue, doing: 'give back' }))
     }
-  }
-
-  /** In order, at their place; those handed back often already, as copies at the end. */
-  async #handBack(channel: LeaseChannel, leases: readonly Lease[]): Promise<void> {
-    await channel.unsubscribe()
-    const { publisher, queue, host } = this.#parts
-    const often = leases.filter(
-      ({ delivery, state }) => state === 'open' && (delivery.lapses ?? 0) >= COUNTED_HAND_BACKS,
-    )
-    const copies = often.map(({ native }) => ({ queue, ...toCopy(this.#queue, native, { delayMs: 0 }) }))
-    const answers = await publisher.publish(copies, host.callDeadlineMs / 3)
-    for (const [at, lease] of often.entries())
-      if (!(answers[at] instanceof BrokerError) && channel.acknowledge(lease)) channel.forget(lease)
-    for (const lease of leases) if (lease.state === 'open') channel.putBack(lease)
-    await channel.barrier(host.callDeadlineMs / 3)
   }
 }

@@ -1,28 +1,11 @@
-import { BrokerError, type Clock, type Delivery, withDeadline } from '@switchyard/core/adapter'
-import type { Message as AmqpMessage, Channel } from 'amqplib'
+import { BrokerError, type Clock, withDeadline } from '@switchyard/core/adapter'
+import type { Channel } from 'amqplib'
 import { lateError } from './errors.ts'
+import { Lease, type Subscription } from './lease.ts'
 import { openChannel, type Session } from './link.ts'
-import { fromAmqp } from './wire.ts'
 
 /** Subscribing is a Raft entry on the server: slow when the disk is, but not this slow. */
 const ANSWER_MS = 10_000
-
-/** A lease: one unsettled message on one channel. It is the receipt; when its channel ends, it is worth nothing. */
-export interface Lease {
-  readonly channel: LeaseChannel
-  readonly native: AmqpMessage
-  readonly delivery: Delivery
-  readonly source: Subscription
-  /** `open`, then `settling` while a settlement runs, then `acked` once the acknowledgement was written. */
-  state: 'open' | 'settling' | 'acked'
-}
-
-/** One AMQP consumer: the server sends it at most `window` messages that are not acknowledged. */
-interface Subscription {
-  readonly window: number
-  held: number
-  active: boolean
-}
 
 /** What a lease channel tells its owner. */
 export interface LeaseEvents {
@@ -72,7 +55,8 @@ export class LeaseChannel {
   /** How many more messages the server may send us before we settle anything. */
   get credit(): number {
     let credit = 0
-    for (const { active, window, held } of this.#subscriptions.values()) if (active) credit += window - held
+    for (const { active, window, held } of this.#subscriptions.values())
+      if (active) credit += Math.max(0, window - held)
     return credit
   }
 
@@ -92,9 +76,14 @@ export class LeaseChannel {
     const subscription: Subscription = { window, held: 0, active: true }
     // The first messages may arrive together with the answer, before the tag is known here.
     const { consumerTag } = await this.#channel.consume(queue, (message) => {
-      if (message !== null) return this.#lease(message, subscription)
-      subscription.active = false
-      this.#events.cancelled()
+      if (message === null) {
+        subscription.active = false
+        return this.#events.cancelled()
+      }
+      const lease = new Lease({ channel: this, native: message, source: subscription, leasedAt: this.#clock.now() })
+      subscription.held += 1
+      this.#leases.add(lease)
+      this.#events.leased(lease)
     })
     if (this.#alive) this.#subscriptions.set(consumerTag, subscription)
   }
@@ -146,6 +135,7 @@ export class LeaseChannel {
       return false
     }
     lease.state = 'acked'
+    lease.source.held -= 1
     return true
   }
 
@@ -162,7 +152,7 @@ export class LeaseChannel {
 
   /** The lease has ended by our doing. */
   forget(lease: Lease): void {
-    if (this.#leases.delete(lease)) lease.source.held -= 1
+    if (this.#leases.delete(lease) && lease.state !== 'acked') lease.source.held -= 1
   }
 
   holds(lease: Lease): boolean {
@@ -203,24 +193,6 @@ export class LeaseChannel {
     })
     this.#running = running
     return running
-  }
-
-  #lease(native: AmqpMessage, source: Subscription): void {
-    const { message, note, lapses } = fromAmqp(native)
-    const leasedAt = this.#clock.now()
-    const lease: Lease = {
-      channel: this,
-      native,
-      source,
-      state: 'open',
-      get delivery() {
-        return delivery
-      },
-    }
-    const delivery: Delivery = { message, note, lapses, leasedAt, receipt: lease }
-    source.held += 1
-    this.#leases.add(lease)
-    this.#events.leased(lease)
   }
 
   #end(reason: Error | null): void {

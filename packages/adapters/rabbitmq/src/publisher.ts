@@ -33,15 +33,19 @@ export class Publisher {
   async publish(parcels: readonly Parcel[], deadlineMs: number): Promise<SendResult[]> {
     const results: (SendResult | undefined)[] = parcels.map(() => undefined)
     let waitsForAnswer = false
+    let expired = false
     const work = async (): Promise<void> => {
       const desk = await this.#desk()
       const answers: Promise<void>[] = []
       for (const [index, parcel] of parcels.entries()) {
+        // The caller has been told that the rest was not sent.
+        if (expired) return
         try {
           const route =
             parcel.delayMs > 0
               ? await this.#topology.delayed(this.#control, { name: parcel.queue, delayMs: parcel.delayMs })
               : { exchange: '', routingKey: parcel.to }
+          if (expired) return
           waitsForAnswer = true
           const { answer, full } = desk.publish(route, parcel)
           answers.push(
@@ -62,6 +66,7 @@ export class Publisher {
     try {
       await withDeadline(this.#host.clock, deadlineMs, work(), () => lateError(deadlineMs, { doing: 'send' }))
     } catch (error) {
+      expired = true
       return parcels.map(
         ({ queue }, index) => results[index] ?? this.#failed(error, { queue, maybeApplied: waitsForAnswer }),
       )

@@ -1,6 +1,6 @@
 import { BrokerError, type Settlement, type SettleResult } from '@switchyard/core/adapter'
 import { ADAPTER, toBrokerError } from './errors.ts'
-import type { Lease } from './lease-channel.ts'
+import type { Lease } from './lease.ts'
 import type { Parcel, Publisher } from './publisher.ts'
 import { toCopy, toOutgoing } from './wire.ts'
 

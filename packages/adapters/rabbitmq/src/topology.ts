@@ -13,6 +13,8 @@ interface Seen {
 
 /** How long a queue made before 3.13 may be forgotten by a killed server (rabbitmq/ra#443: about a second), with half as much again. */
 const FRESH_MS = 1_500
+/** How long a reconnection waits for its queues. */
+const RESTORE_MS = 3_000
 /** Stands for all delay levels; no queue is called so. */
 const CHAIN = '*'
 
@@ -62,13 +64,19 @@ export class Topology {
     return true
   }
 
-  /** After a reconnection: the server may have been set up anew. One failure must not keep the others from working. */
+  /**
+   * After a reconnection: the server may have been set up anew. A queue that cannot be declared in time (no leader yet) is reported and
+   * must not keep the others from working.
+   */
   async restore(session: Session): Promise<void> {
-    for (const name of this.#declared) {
-      await this.#declare(session, name).catch((error: unknown) => {
-        this.#host.report(toBrokerError(error, { queue: name, doing: 'declare the queue again' }))
-      })
-    }
+    const doing = 'declare the queue again'
+    const late = (queue: string) => () => lateError(RESTORE_MS, { queue, doing })
+    const work = [...this.#declared].map((name) =>
+      withDeadline(this.#host.clock, RESTORE_MS, this.#declare(session, name), late(name)).catch((error: unknown) =>
+        this.#host.report(toBrokerError(error, { queue: name, doing })),
+      ),
+    )
+    await Promise.all(work)
   }
 
   /** The exchange and key by which a message reaches `name` after `delayMs`; declares what is missing on the way. */

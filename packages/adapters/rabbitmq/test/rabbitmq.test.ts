@@ -72,7 +72,11 @@ describe.skipIf(skip !== undefined)(`rabbitmq on a healthy server${skip === unde
       channel: { acknowledge(lease: unknown): boolean }
       native: { fields: { deliveryTag: number } }
     }
-    channel.acknowledge({ native: { fields: { ...native.fields, deliveryTag: 4_711 } }, state: 'open' })
+    channel.acknowledge({
+      native: { fields: { ...native.fields, deliveryTag: 4_711 } },
+      state: 'open',
+      source: { held: 0 },
+    })
     const again = await take(consumer, 2)
     expect(again).toHaveLength(2)
     expect(again.map(({ lapses }) => lapses)).toContain(1)
