@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, type Handler, type Yard } from '@switchyard/core'
+import type { AdapterFactory } from '@switchyard/core/adapter'
 import { type Drained, drain } from '@switchyard/core/testing'
 import { shopHandlers } from './handlers/shop-handlers.ts'
 import { shopJobs } from './jobs/shop-jobs.ts'
@@ -23,9 +24,9 @@ export interface ShopFixture extends AsyncDisposable {
   rows(): Promise<readonly string[]>
 }
 
-/** Starts one. `broker`: `memory:` (default), or `sqlite:` for a file in the fixture's folder. */
+/** Starts one. `sqlite:` is a file in the fixture's folder; default: `memory:`. */
 export async function startShop(
-  options: { readonly broker?: 'memory:' | 'sqlite:'; readonly troubleEvery?: number } = {},
+  options: { readonly broker?: 'memory:' | 'sqlite:' | AdapterFactory<never>; readonly troubleEvery?: number } = {},
 ): Promise<ShopFixture> {
   const dir = await mkdtemp(join(tmpdir(), 'shop '))
   const book = new EffectBook()
@@ -33,8 +34,9 @@ export async function startShop(
   const ledger = await startLedger(book)
   const database = join(dir, 'shop.db')
   const shop = openShop({ ...services.env, SHOP_DB: database, SHOP_LEDGER_URL: ledger.url })
-  const broker = options.broker === 'sqlite:' ? `sqlite:${join(dir, 'jobs.db')}` : 'memory:'
-  const yard = await connect({ broker, jobs: shopJobs, base: import.meta.dirname })
+  const { broker = 'memory:' } = options
+  const place = broker === 'sqlite:' ? `sqlite:${join(dir, 'jobs.db')}` : broker
+  const yard = await connect({ broker: place, jobs: shopJobs, base: import.meta.dirname })
   return {
     shop,
     book,

@@ -74,6 +74,6 @@ describe('the config', () => {
   })
 
   it('names what is missing when a worker is started without the services', () => {
-    expect(() => openShop({})).toThrow(/SHOP_SMTP_URL is not set: .*npm run services/)
+    expect(() => openShop({})).toThrow(/SHOP_SMTP_URL is not set; .*npm run services/)
   })
 })

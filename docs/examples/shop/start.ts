@@ -37,7 +37,8 @@ yard.on('job.retried', ({ job, failure, delayMs }) => console.log(`${job} again 
 const worker = await yard.work((await config.handlers?.()) ?? [], { queues: shopQueues })
 const { started } = await worker.drain()
 await recordRows({ database, files, recorder: book })
-console.log(`${started} runs of handlers; effects by sink:`)
+// A broker that forgets ids admits the repeated payment event: one run more, and no effect more.
+console.log(`${started} runs of handlers for ${JOBS + 1} jobs; their effects by sink:`)
 console.table(
   Object.fromEntries(
     [...Map.groupBy(book.applied, ({ sink }) => sink)].map(([sink, effects]) => [sink, { effects: effects.length }]),

@@ -1,3 +1,5 @@
+import { faultyAdapter } from '@switchyard/core/testing'
+import { memory } from '@switchyard/memory'
 import { describe, expect, it } from 'vitest'
 import { signedHeaders } from '../shop/webhook-signature.ts'
 import { type ShopFixture, startShop } from '../shop-fixture.ts'
@@ -68,6 +70,17 @@ describe('the payment receiver', () => {
     expect(await post(fixture, { body })).toMatchObject({ code: 400 })
     expect(await waiting(fixture)).toBe(0)
   })
+
+  it.each(['fail', 'drop-reply'] as const)(
+    'says 503 when the broker does not confirm (%s): the event comes again and is one payment',
+    async (kind) => {
+      await using fixture = await startShop({ broker: faultyAdapter(memory(), [{ call: 'send', nth: 1, kind }]) })
+      expect(await post(fixture)).toMatchObject({ code: 503 })
+      expect(await post(fixture)).toMatchObject({ code: 202, enqueue: kind === 'fail' ? 'accepted' : 'duplicate' })
+      await fixture.drain()
+      expect(await fixture.rows()).toEqual(['payment:evt-1'])
+    },
+  )
 
   it('knows one path', async () => {
     await using fixture = await startShop()

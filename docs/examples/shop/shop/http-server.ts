@@ -60,11 +60,12 @@ async function serve(routes: Readonly<Record<string, Route>>, request: IncomingM
   if (request.method !== 'POST') return { status: 405, headers: { allow: 'POST' } }
   const chunks: Buffer[] = []
   let bytes = 0
+  // Too much is read to its end, too, but not kept: a connection cut before that could lose the answer on its way.
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length
-    if (bytes > MOST_BYTES) return { status: 413, headers: { connection: 'close' } }
-    chunks.push(chunk)
+    if (bytes <= MOST_BYTES) chunks.push(chunk)
   }
+  if (bytes > MOST_BYTES) return { status: 413, headers: { connection: 'close' } }
   return route({ headers: request.headers, body: Buffer.concat(chunks).toString('utf8') })
 }
 

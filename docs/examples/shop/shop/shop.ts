@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
+import { ConfigError } from '@switchyard/core'
 import { openShopDatabase } from './shop-database.ts'
 
 /** Everything that handlers need of the world; made once per process. */
@@ -23,7 +24,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
  * Reads SHOP_DB, SHOP_FILES, SHOP_PHOTOS, SHOP_SMTP_URL, SHOP_WEBHOOK_URL, SHOP_WEBHOOK_SECRET, SHOP_ANALYTICS_URL and
- * SHOP_LEDGER_URL, and opens the database. Throws an error that names the variable that is missing.
+ * SHOP_LEDGER_URL, and opens the database. Throws ConfigError that names the variable that is missing.
  */
 export function openShop(env: Environment): Shop {
   const file = env.SHOP_DB ?? '.switchyard/shop.db'
@@ -42,5 +43,6 @@ export function openShop(env: Environment): Shop {
 function needed(env: Environment, name: string): string {
   const value = env[name]
   if (value !== undefined && value !== '') return value
-  throw new Error(`${name} is not set: start the shop's services with "npm run services" and take over what it prints`)
+  const wayOut = 'start the services with "npm run services" and take over what it prints'
+  throw new ConfigError(`shop: ${name} is not set; ${wayOut}`, { option: name })
 }
