@@ -40,6 +40,10 @@ describe('decodePlan', () => {
   })
 
   it('fails only with ChaosError, whatever JSON it is given', () => {
-    fc.assert(fc.property(fc.jsonValue(), (value) => expect(() => decodePlan(value)).toThrow(ChaosError)))
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(() => decodePlan(value)).toThrow(ChaosError)
+      }),
+    )
   })
 })
