@@ -25,7 +25,7 @@ const STEPS = [
   {
     group: 'brokers',
     name: 'brokers: find, install or skip',
-    command: ['node', 'scripts/provision-brokers.ts', 'postgres', 'rabbitmq'],
+    command: ['node', 'scripts/provision-brokers.ts'],
   },
   { group: 'brokers', name: 'tests on real brokers', command: ['vitest', 'run', '--project', 'brokers'] },
 ]
