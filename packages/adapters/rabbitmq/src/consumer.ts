@@ -20,8 +20,8 @@ import { settleBatch } from './settle.ts'
 
 /** Credit that nobody asks for is taken back after this. */
 const LINGER_MS = 50
-const FIRST_WAIT_MS = 100
-const LONGEST_WAIT_MS = 2_000
+/** Between two attempts to consume after a failure, doubling. */
+const WAIT_MS = { first: 100, longest: 2_000 }
 
 /** What a consumer needs. */
 export interface ConsumerParts {
@@ -70,6 +70,7 @@ export class RabbitmqConsumer implements Consumer {
       const channel = await this.#openChannel()
       const others = await channel.consumers(this.#queue)
       if (options.exclusive === true && others > 0) throw inUse(queue, `it has ${others} consumers already`)
+      await this.#yield()
     }
     try {
       const late = () => lateError(host.callDeadlineMs, { queue, doing, maybeApplied: false })
@@ -107,15 +108,8 @@ export class RabbitmqConsumer implements Consumer {
   }
 
   async settle(settlements: readonly Settlement[]): Promise<readonly SettleResult[]> {
-    const { host, queue, publisher, native } = this.#parts
-    const parts = {
-      queue,
-      publisher,
-      native,
-      find: (receipt: unknown) => this.#find(receipt),
-      stepMs: host.callDeadlineMs / 3,
-    }
-    const work = settleBatch(settlements, parts)
+    const find = (receipt: unknown) => this.#find(receipt)
+    const work = settleBatch(settlements, { ...this.#parts, find, stepMs: this.#stepMs })
     this.#settling.add(work)
     try {
       return await work
@@ -126,11 +120,11 @@ export class RabbitmqConsumer implements Consumer {
   }
 
   async extend(deliveries: readonly Delivery[]): Promise<readonly SettleResult[]> {
-    const { host, queue } = this.#parts
+    const { queue } = this.#parts
     const channel = this.#channel
     let failure: unknown
     if (channel !== null && deliveries.some(({ receipt }) => this.#find(receipt) !== null))
-      await channel.barrier(host.callDeadlineMs / 3).catch((error: unknown) => {
+      await channel.barrier(this.#stepMs).catch((error: unknown) => {
         failure = error
       })
     return deliveries.map(({ receipt }) => {
@@ -189,7 +183,7 @@ export class RabbitmqConsumer implements Consumer {
   /** Sees to it that a waiting receive has credit on a living channel; waits for the server where it must. */
   async #run(): Promise<void> {
     const { host, queue, options } = this.#parts
-    let waitMs = FIRST_WAIT_MS
+    let waitMs = WAIT_MS.first
     while (this.#pending !== null && this.#buffer.length === 0 && !this.#stop.signal.aborted) {
       try {
         const channel = this.#channel?.alive ? this.#channel : await this.#openChannel()
@@ -208,7 +202,7 @@ export class RabbitmqConsumer implements Consumer {
         if (known.code === 'conflict') await this.#channel?.unsubscribe().catch(() => {})
         else host.report(known)
         await host.clock.sleep(waitMs, this.#stop.signal)
-        waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS)
+        waitMs = Math.min(waitMs * 2, WAIT_MS.longest)
       }
     }
     if (this.#pending === null) this.#linger()
@@ -281,8 +275,12 @@ export class RabbitmqConsumer implements Consumer {
   }
 
   get #handBackParts(): HandBackParts {
-    const { publisher, queue, host } = this.#parts
-    return { publisher, queue, native: this.#queue, stepMs: host.callDeadlineMs / 3 }
+    return { ...this.#parts, native: this.#queue, stepMs: this.#stepMs }
+  }
+
+  /** A settlement has at most three steps within one call. */
+  get #stepMs(): number {
+    return this.#parts.host.callDeadlineMs / 3
   }
 
   get #surplus(): number {
