@@ -47,7 +47,10 @@ export function capabilitiesOf(settings: Settings, survives: Durability): Capabi
       'ids are unique per queue while queued; completed rows are kept for dedupeMs and deleted by the next pass after it',
     ),
     reportsDuplicates: native(true, 'insert returns the ids that it stored'),
-    unique: native(['active'], 'policy exclusive of pg-boss: a partial unique index over waiting and active jobs'),
+    unique: native(
+      ['active'],
+      'policy exclusive of pg-boss, a partial unique index over waiting and active jobs; in ordered queues an advisory lock and a look at every waiting job',
+    ),
     transactions: native(true, 'send and settle run on the connection that is handed in'),
     browse: emulated(true, 'our own read-only SQL, paged by creation time'),
     exclusive: emulated(true, 'session advisory locks on the notification connection; ends when that connection does'),

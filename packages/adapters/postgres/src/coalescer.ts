@@ -8,7 +8,7 @@ interface Waiting<Item, Answer> {
 }
 
 /**
- * Merges calls that would wait anyway. Each statement costs a commit on disk, so many single sends or completions at once
+ * Merges calls that would wait anyway. Each statement costs a commit on disk, so many single sends at once
  * share statements; a call that comes alone goes at once. Answers come back item by item; a failed call fails all that shared it.
  */
 export class Coalescer<Item, Answer> {

@@ -9,7 +9,6 @@ import {
   type SettleResult,
 } from '@switchyard/core/adapter'
 import type { Db } from 'pg-boss'
-import { Coalescer } from './coalescer.ts'
 import { type Context, type PostgresTx, runCall, toDb } from './context.ts'
 import { toBrokerError } from './errors.ts'
 import { HeldLeases } from './held-leases.ts'
@@ -17,9 +16,6 @@ import type { Hold } from './session.ts'
 import { confirm, fenceOf, type Receipt, receiptOf, settleAll, settledIds } from './settle.ts'
 import { Taker } from './taker.ts'
 import type { QueueShape } from './wire.ts'
-
-/** Settlements that come while others are under way share statements, up to so many. */
-const SETTLE_BATCH = 500
 
 /** Opens a consumer: the queue must exist, and nobody may forbid us to take from it. */
 export function consume(
@@ -67,7 +63,6 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
   readonly #taker: Taker
   readonly #parked: ParkedTake<Delivery>
   readonly #held: HeldLeases
-  readonly #settler: Coalescer<Settlement, SettleResult>
   readonly #stopRinging: () => void
   readonly #closed: () => void
   #closing: Promise<void> | null = null
@@ -88,7 +83,6 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
     })
     this.#stopRinging = context.session.onRing(shape.name, () => this.#taker.ring())
     this.#parked = parkedTake((_max, stop) => this.#taker.take(stop))
-    this.#settler = new Coalescer(SETTLE_BATCH, (merged) => this.#settle(merged, undefined))
     this.#held = new HeldLeases(context.host.clock, options.leaseMs, {
       touch: (receipts) => this.#touch(receipts),
       giveBack: (deliveries) => this.#giveBack(deliveries),
@@ -121,7 +115,7 @@ export class PostgresConsumer implements Consumer<PostgresTx> {
     let results: readonly SettleResult[]
     try {
       results = await runCall(this.#context, call, () =>
-        tx === undefined ? this.#settler.add(settlements) : this.#settle(settlements, toDb(tx)),
+        this.#settle(settlements, tx === undefined ? undefined : toDb(tx)),
       )
     } catch (error) {
       const fault = toBrokerError(error, call)

@@ -5,7 +5,7 @@ import { Coalescer } from './coalescer.ts'
 import { type Context, type PostgresTx, runCall, toDb } from './context.ts'
 import { toBrokerError } from './errors.ts'
 import type { QueueShape } from './wire.ts'
-import { delayRefusal, MAX_DELAY_MS, toInsert } from './wire.ts'
+import { delayRefusal, keyText, MAX_DELAY_MS, toInsert } from './wire.ts'
 
 /** Bytes of bodies in one INSERT; a larger batch is split. */
 const BATCH_BYTES = 16 * 1_024 * 1_024
@@ -60,7 +60,7 @@ interface Step {
 async function sendBatch(context: Context, step: Step): Promise<void> {
   const { shape, batch, results, db } = step
   try {
-    const stored = await insertMessages(
+    const stored = await store(
       context,
       shape,
       batch.map(({ message }) => message),
@@ -78,6 +78,36 @@ async function sendBatch(context: Context, step: Step): Promise<void> {
     }
     for (const { place } of batch) results[place] = fault
   }
+}
+
+/** One INSERT for all that the table's own constraints decide about, a transaction for each of the others. */
+async function store(
+  context: Context,
+  shape: QueueShape,
+  messages: readonly Message[],
+  db: Db | undefined,
+): Promise<ReadonlySet<string>> {
+  const apart = shape.ordered ? messages.filter(({ unique }) => unique !== undefined) : []
+  if (apart.length === 0) return insertMessages(context, shape, messages, db)
+  const together = messages.filter(({ unique }) => unique === undefined)
+  const stored = new Set(together.length === 0 ? [] : await insertMessages(context, shape, together, db))
+  for (const message of apart) {
+    const admit = (tx: Db) => admitOne(context, shape, message, tx)
+    if (await (db === undefined ? context.database.transaction(admit) : admit(db))) stored.add(message.id)
+  }
+  return stored
+}
+
+/** Unique in an ordered queue: everybody who sends this key waits for this transaction, and looks at the queue after it. */
+async function admitOne(context: Context, shape: QueueShape, message: Message, tx: Db): Promise<boolean> {
+  const key = keyText(message.unique?.key ?? '')
+  const { schema } = context.settings
+  await tx.executeSql('SELECT pg_advisory_xact_lock(hashtextextended($1, 1))', [
+    `switchyard:${schema}:${shape.name}:${key}`,
+  ])
+  const taken = `SELECT 1 FROM ${schema}.job WHERE name = $1 AND state <= 'active' AND group_id = $2 LIMIT 1`
+  const { rows } = await tx.executeSql(taken, [shape.name, key])
+  return rows.length === 0 && (await insertMessages(context, shape, [message], tx)).size === 1
 }
 
 /** One INSERT; the ids really stored. */
@@ -104,7 +134,6 @@ function refusalOf(message: Message, shape: QueueShape): BrokerError | undefined
   if (message.unique === undefined) return undefined
   if (!('while' in message.unique) || message.unique.while !== 'active')
     return refused('unsupported', "Postgres keeps `unique` only as { while: 'active' }")
-  if (shape.ordered) return refused('unsupported', '`unique` and order keys cannot be had in one queue')
   return undefined
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { parseMicroseconds } from './database.ts'
-import { fromData, lapsesOf, NEVER, type QueueShape, toInsert } from './wire.ts'
+import { fromData, keyText, lapsesOf, NEVER, type QueueShape, toInsert } from './wire.ts'
 
 const shape: QueueShape = { name: 'q', leaseSeconds: 30, ordered: false, remembers: false }
 const message = { id: 'an-id', name: 'charge', body: '{"a": 1}', delayMs: 0 }
@@ -25,10 +25,10 @@ test('delays are intervals, rounded up to whole milliseconds; ready ones keep th
 test('ids, order keys and unique keys never meet', () => {
   expect(toInsert(message, shape, 1).singletonKey).toBe('id:an-id')
   expect(toInsert({ ...message, unique: { key: 'an-id', while: 'active' } }, shape, 1).singletonKey).toBe(
-    'unique:an-id',
+    'unique:"an-id"',
   )
   const ordered = { ...shape, ordered: true }
-  expect(toInsert({ ...message, orderKey: 'an-id' }, ordered, 1).singletonKey).toBe('key:an-id')
+  expect(toInsert({ ...message, orderKey: 'an-id' }, ordered, 1).singletonKey).toBe('key:"an-id"')
   expect(toInsert(message, ordered, 1).singletonKey).toBe('id:an-id')
 })
 
@@ -47,4 +47,11 @@ test('timestamps keep their microseconds', () => {
   expect(parseMicroseconds('2026-11-22 15:30:00.000123+00') - parseMicroseconds('2026-11-22 15:30:00+00')).toBe(123)
   expect(parseMicroseconds('2026-11-22 15:30:00.1+00') - parseMicroseconds('2026-11-22 15:30:00+00')).toBe(100_000)
   expect(parseMicroseconds('2026-11-22 21:00:00+05:30')).toBe(Date.UTC(2026, 10, 22, 15, 30) * 1_000)
+})
+
+test('any string is a key that Postgres takes, and different strings stay different', () => {
+  const keys = ['a', 'A', '', '\0', '\ud800', '\ud801', '"', '\\', 'x'.repeat(5_000), 'x'.repeat(5_001)]
+  const texts = keys.map(keyText)
+  expect(new Set(texts).size).toBe(keys.length)
+  for (const text of texts) expect(text).toMatch(/^[\x20-\x7e]{1,402}$/)
 })

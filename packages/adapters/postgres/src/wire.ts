@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { BrokerError, type Message } from '@switchyard/core/adapter'
 import type { JobInsert } from 'pg-boss'
 
@@ -35,13 +36,21 @@ export interface QueueShape {
 export function toInsert(message: Message, queue: QueueShape, back: number): JobInsert<Stored> {
   return {
     id: message.id,
-    data: { job: message.name, body: message.body, note: null, tries: 0, released: 0 },
+    data: {
+      job: message.name.toWellFormed().replaceAll('\0', ''),
+      body: message.body,
+      note: null,
+      tries: 0,
+      released: 0,
+    },
     startAfter: message.delayMs > 0 ? delayText(message.delayMs) : `-${back} microseconds`,
     singletonKey: singletonKey(message, queue),
     retryLimit: NEVER,
     expireInSeconds: NEVER,
     retentionSeconds: NEVER,
     heartbeatSeconds: queue.leaseSeconds,
+    // in an ordered queue the singleton key is taken; groups mean nothing to a fetch that does not ask for them
+    ...(queue.ordered && message.unique !== undefined ? { group: { id: keyText(message.unique.key) } } : {}),
   }
 }
 
@@ -61,8 +70,17 @@ export function delayText(delayMs: number): string {
 
 /** Prefixes keep user keys and ids apart; without a key of its own a message is its own key, since both policies need one. */
 function singletonKey(message: Message, queue: QueueShape): string {
-  if (queue.ordered) return message.orderKey === undefined ? `id:${message.id}` : `key:${message.orderKey}`
-  return message.unique === undefined ? `id:${message.id}` : `unique:${message.unique.key}`
+  if (queue.ordered) return message.orderKey === undefined ? `id:${message.id}` : `key:${keyText(message.orderKey)}`
+  return message.unique === undefined ? `id:${message.id}` : `unique:${keyText(message.unique.key)}`
+}
+
+/** Longer ones would not fit into an index row (a third of a page). */
+const LONGEST_KEY = 400
+
+/** Any JavaScript string as text that Postgres takes: lone surrogates and NUL escaped, long ones by their digest. */
+export function keyText(key: string): string {
+  const text = JSON.stringify(key)
+  return text.length <= LONGEST_KEY ? text : `sha256:${createHash('sha256').update(text).digest('hex')}`
 }
 
 /** Reads `data`; what another program put into the queue is handed over as the JSON text that it is. */

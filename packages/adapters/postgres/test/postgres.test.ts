@@ -92,27 +92,30 @@ test('the fence holds against an id that was completed, sent again and leased ag
   expect(await owner.settle([{ kind: 'complete', delivery: second }])).toEqual(['settled'])
 })
 
-test('unique while active admits one until it is settled for good', async () => {
-  const queue = await freshQueue(open.adapter)
-  const unique = { key: 'report', while: 'active' } as const
-  expect(await open.adapter.send(queue, [message({ unique }), message({ unique }), message()])).toEqual([
-    'accepted',
-    'duplicate',
-    'accepted',
-  ])
-  const consumer = await consumerOf(open.adapter, queue)
-  const [one] = await consumer.receive(2, AbortSignal.timeout(15_000))
-  if (one === undefined) throw new Error('two were sent')
-  expect(await open.adapter.send(queue, [message({ unique })])).toEqual(['duplicate'])
-  await consumer.settle([{ kind: 'retry', delivery: one, delayMs: 0 }])
-  expect(await open.adapter.send(queue, [message({ unique })])).toEqual(['duplicate'])
-  await consumer.settle([{ kind: 'complete', delivery: await takeOne(consumer) }])
-  expect(await open.adapter.send(queue, [message({ unique })])).toEqual(['accepted'])
-  const elsewise = [{ key: 'x', while: 'queued' } as const, { key: 'x', windowMs: 1_000 }]
-  for (const other of elsewise)
-    expect(await open.adapter.send(queue, [message({ unique: other })])).toMatchObject([{ code: 'unsupported' }])
-  await consumer.close()
-})
+test.each([false, true])(
+  'unique while active admits one until it is settled for good (ordered: %s)',
+  async (ordered) => {
+    const queue = await freshQueue(open.adapter, { ordered })
+    const unique = { key: 'report \0 \ud800', while: 'active' } as const
+    const send = (...messages: Parameters<typeof open.adapter.send>[1]) => open.adapter.send(queue, messages)
+    const race = await Promise.all([
+      send(message({ unique })),
+      send(message({ unique }), message({ unique }), message()),
+    ])
+    expect(race.flat().sort()).toEqual(['accepted', 'accepted', 'duplicate', 'duplicate'])
+    const consumer = await consumerOf(open.adapter, queue)
+    const held = await consumer.receive(2, AbortSignal.timeout(15_000))
+    expect(await send(message({ unique }))).toEqual(['duplicate'])
+    await consumer.settle(held.map((delivery) => ({ kind: 'retry', delivery, delayMs: 0 })))
+    expect(await send(message({ unique }))).toEqual(['duplicate'])
+    const again = await consumer.receive(2, AbortSignal.timeout(15_000))
+    await consumer.settle(again.map((delivery) => ({ kind: 'complete', delivery })))
+    expect(await send(message({ unique }))).toEqual(['accepted'])
+    const others = [{ key: 'x', while: 'queued' } as const, { key: 'x', windowMs: 1_000 }]
+    for (const other of others) expect(await send(message({ unique: other }))).toMatchObject([{ code: 'unsupported' }])
+    await consumer.close()
+  },
+)
 
 test('an exclusive consumer keeps everybody out, in this process and in others, until it is closed', async () => {
   await using other = await openPostgres({ url: broker.url })
