@@ -56,8 +56,9 @@ export function redeliveriesOf(timeline: Timeline): readonly Redelivery[] {
 /** The second starts of one job. */
 export function explain(timeline: Timeline, trail: JobTrail): readonly Redelivery[] {
   let licences = Math.max(0, trail.enqueues.length - 1)
-  return trail.executions.slice(1).map((second, index) => {
-    const earlier = trail.executions.slice(0, index + 1)
+  const executions = [...trail.executions].sort((a, b) => beganAt(timeline, a) - beganAt(timeline, b))
+  return executions.slice(1).map((second, index) => {
+    const earlier = executions.slice(0, index + 1)
     const first = earlier[index] as ExecutionTrail
     let found = causeOf(timeline, trail, first, second) ?? copyCause(timeline, earlier, second)
     if (found === null && licences > 0 && !timeline.run.dedupe) {
@@ -82,6 +83,20 @@ export function explain(timeline: Timeline, trail: JobTrail): readonly Redeliver
       ].sort((a, b) => a.atMs - b.atMs),
     }
   })
+}
+
+/**
+ * Its place in the chain of leases. One that was frozen between its grant and its start belongs where it was granted: by the
+ * time it starts, others may have had the job after it.
+ */
+function beganAt(timeline: Timeline, execution: ExecutionTrail): number {
+  const granted = grantedAt(execution)
+  const life = lifeOfExecution(timeline, execution)
+  const { atMs } = execution.start
+  const frozen = life?.faults.some(
+    (fault) => fault.type === 'freeze' && fault.atMs <= atMs && thawedAt(life, fault) >= granted,
+  )
+  return frozen ? granted : atMs
 }
 
 interface Cause {
@@ -112,11 +127,6 @@ function causeOf(timeline: Timeline, trail: JobTrail, first: ExecutionTrail, sec
     (fault) => fault.type === 'freeze' && fault.atMs <= to && thawedAt(life, fault) >= from,
   )
   if (freeze !== undefined) return { cause: `${proc} was frozen beyond its lease`, evidence: [freeze] }
-  const late = lifeOfExecution(timeline, second)
-  const held = late?.faults.find(
-    (fault) => fault.type === 'freeze' && fault.atMs <= to && thawedAt(late, fault) >= grantedAt(second),
-  )
-  if (held !== undefined) return { cause: `${second.start.proc} was frozen with it in hand`, evidence: [held] }
   const told = lapseEvents(first.lease)
   const lapsedMore = (second.start.lapses ?? 0) > (first.start.lapses ?? 0)
   if (told.length > 0 || lapsedMore)

@@ -178,6 +178,25 @@ describe('redelivery-explained', () => {
     ])
   })
 
+  it('puts a worker that was frozen between its lease and its start where it was granted', () => {
+    const made = script()
+      .enqueue(10, 1)
+      .at(19, 'worker-1', { kind: 'mark', name: 'leased' })
+      .fault(20, 'freeze', 'worker-1', [1])
+    made
+      .start(1_100, 'worker-2', 1)
+      .end(1_110, 'worker-2', 1, 1_100, 'threw')
+      .settle(1_111, 'worker-2', 1, 1_100, 'retry')
+    made.fault(1_105, 'thaw', 'worker-1').start(1_106, 'worker-1', 1, { ageMs: 1_087 })
+    made.done(1_200, 'worker-3', 1)
+    const finding = on(made, redeliveryExplained)
+    expect(finding).toMatchObject({ verdict: 'pass', of: 2, violations: [] })
+    expect(redeliveriesOf(timelineOf(made.history())).map(({ cause }) => cause)).toEqual([
+      'worker-1 was frozen beyond its lease',
+      'its handler failed and it was retried',
+    ])
+  })
+
   it('rejects a freeze as a cause while the lease could not have ended', () => {
     const made = first().fault(25, 'freeze', 'worker-1', [1]).done(500, 'worker-2', 1)
     expect(whats(on(made, redeliveryExplained))).toEqual(['job-1: started again, and nothing explains it'])

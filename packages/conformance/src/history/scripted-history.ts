@@ -46,11 +46,11 @@ export class ScriptedHistory {
     atMs: number,
     who: string,
     n: number,
-    more: { attempt?: number; lapses?: number; message?: string } = {},
+    more: { attempt?: number; lapses?: number; message?: string; ageMs?: number } = {},
   ): this {
-    const { attempt = 1, lapses = 0, message = `job-${n}` } = more
+    const { attempt = 1, lapses = 0, message = `job-${n}`, ageMs = 0 } = more
     const id = `${who}@${n}@${atMs}`
-    this.at(atMs, who, { kind: 'deliver', lease: id, job: `job-${n}`, message, queue: 'q', lapses, ageMs: 0 })
+    this.at(atMs, who, { kind: 'deliver', lease: id, job: `job-${n}`, message, queue: 'q', lapses, ageMs })
     return this.at(atMs, who, {
       kind: 'handler.start',
       execution: id,
