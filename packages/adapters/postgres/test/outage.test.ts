@@ -117,3 +117,55 @@ test('an idle receive outlives a server that is away for seconds, and says so on
   await using other = await openPostgres({ url: broker.url })
   await expect(consumerOf(other.adapter, queue)).rejects.toMatchObject({ code: 'conflict' }) // the lock came back too
 })
+
+test('a listener that was cut off listens again: nobody waits for the poll', async () => {
+  await using open = await openPostgres({ url: broker.url, pollMs: 60_000 })
+  await using sender = await openPostgres({ url: broker.url })
+  const queue = await freshQueue(open.adapter)
+  const consumer = await consumerOf(open.adapter, queue)
+  const receiving = consumer.receive(1, AbortSignal.timeout(20_000))
+  const relistened =
+    "SELECT count(*) AS n FROM pg_stat_activity WHERE query ~ '^LISTEN|^SELECT pg_try_advisory' AND pid <> pg_backend_pid()"
+  const admin = new pg.Client({ connectionString: broker.url })
+  await admin.connect()
+  const listeners = async () => Number((await admin.query(relistened)).rows[0]?.n)
+  await admin.query(
+    'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname IS NOT NULL',
+  )
+  const until = Date.now() + 15_000
+  while ((await listeners()) < 2 && Date.now() < until) await admin.query('SELECT pg_sleep(0.05)')
+  const one = message()
+  let [answer] = await sender.adapter.send(queue, [one])
+  if (typeof answer !== 'string') [answer] = await sender.adapter.send(queue, [one]) // an idle connection that was cut
+  expect((await receiving).map(({ message: { id } }) => id)).toEqual([one.id])
+  expect(open.faults.map(({ code }) => code)).toContain('unavailable')
+  await admin.end()
+})
+
+test('a server killed under sends: what was accepted is there, what is unknown can be sent again', async () => {
+  await using open = await openPostgres({ url: broker.url })
+  const { adapter } = open
+  const queue = await freshQueue(adapter)
+  const sent = Array.from({ length: 400 }, () => message())
+  const firstAnswer = adapter.send(queue, sent.slice(0, 1))
+  const answers = sent.slice(1).map(async (one, index) => {
+    await systemClock.sleep(index / 4) // spread over the kill
+    return adapter.send(queue, [one]).catch((error: unknown) => [error])
+  })
+  await firstAnswer
+  await systemClock.sleep(30)
+  await broker.kill()
+  const words = [...(await firstAnswer), ...(await Promise.all(answers)).flat()]
+  await broker.restart()
+  const unknown = sent.filter((_, index) => words[index] !== 'accepted')
+  expect(unknown.length).toBeGreaterThan(0)
+  for (const word of words)
+    if (word !== 'accepted') expect(word).toMatchObject({ code: 'unavailable', retryable: true })
+  const again = await adapter.send(queue, unknown)
+  for (const [index, word] of again.entries()) {
+    const before = words[sent.indexOf(unknown[index] ?? message())] as { maybeApplied?: boolean }
+    if (word === 'duplicate') expect(before.maybeApplied).toBe(true)
+    else expect(word).toBe('accepted')
+  }
+  expect((await adapter.stats(queue)).ready?.value).toBe(sent.length)
+})
