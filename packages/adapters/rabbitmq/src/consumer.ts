@@ -1,48 +1,36 @@
 import {
-  type AdapterHost,
   type Cancel,
-  type ConsumeOptions,
   type Consumer,
   type Delivery,
   type Settlement,
   type SettleResult,
   withDeadline,
 } from '@switchyard/core/adapter'
+import type { ConsumerParts } from './consumer-parts.ts'
 import { closedError, lateError, toBrokerError } from './errors.ts'
 import { inUse, lockName, yieldToExclusive } from './exclusive-use.ts'
 import { type HandBackParts, handBack } from './hand-back.ts'
 import { Lease } from './lease.ts'
 import { LeaseChannel } from './lease-channel.ts'
-import type { Link } from './link.ts'
 import { type PendingReceive, pendingReceive } from './pending-receive.ts'
-import type { Publisher } from './publisher.ts'
 import { settleBatch } from './settle.ts'
 
-/** Credit that nobody asks for is taken back after this. */
-const LINGER_MS = 50
+/**
+ * How often credit and buffer are held against what was asked for in the meantime. Longer than core's worker needs to come back to a lane
+ * that it found empty (100 ms): a shorter one would hand back what that lane is about to be asked for.
+ */
+const LINGER_MS = 250
 /** Between two attempts to consume after a failure, doubling. */
 const WAIT_MS = { first: 100, longest: 2_000 }
-
-/** What a consumer needs. */
-export interface ConsumerParts {
-  readonly host: AdapterHost
-  readonly link: Link
-  readonly publisher: Publisher
-  readonly queue: string
-  readonly native: (queue: string) => string
-  readonly options: ConsumeOptions
-  /** Told once, when the consumer has closed. */
-  closed(consumer: RabbitmqConsumer): void
-}
 
 /**
  * Demand on a broker that pushes. AMQP fixes a subscription's window when it is made, and an acknowledgement opens it again, so:
  * - `receive` with no credit left subscribes for exactly `max` (and `prefetch`) more. While the same slots are asked for again and again, which
  *   is what a worker does, the windows add up to its slots and nothing is ever subscribed again. Two subscriptions that have credit at the same time
  *   may swap neighbours; that ends with the first quiet moment.
- * - Credit that outlives the demand (a worker that stopped asking, an aborted receive) is taken back after `LINGER_MS`, and what came in the meantime is
- *   put back. Within these 50 ms something may be leased that nobody asks for; the alternative, to unsubscribe before each settlement, costs three
- *   round trips and two Raft entries per job.
+ * - Credit and leases beyond what was asked for within `LINGER_MS` (a worker that stopped, an aborted receive, a lane that gets fewer slots) are taken back.
+ *   Until then something may be leased that nobody asks for; the alternative, to unsubscribe before each settlement, costs three round
+ *   trips and two Raft entries per job.
  * - `receive` never hands over more than `max`; abort leaves everything as it is and resolves at once.
  */
 export class RabbitmqConsumer implements Consumer {
@@ -54,7 +42,9 @@ export class RabbitmqConsumer implements Consumer {
   #pending: PendingReceive | null = null
   #pump: Promise<void> | null = null
   #settling = new Set<Promise<unknown>>()
-  #cancelLinger: Cancel = () => {}
+  #cancelLinger: Cancel | null = null
+  /** The most that a receive asked for since the linger began. */
+  #asked = 0
   #closing: Promise<void> | null = null
 
   constructor(parts: ConsumerParts) {
@@ -91,7 +81,7 @@ export class RabbitmqConsumer implements Consumer {
     // Zero would mean "no limit" to AMQP.
     if (!(max >= 1)) return Promise.reject(new RangeError(`receive takes at least 1, not ${max}`))
     if (this.#pending !== null) return Promise.reject(new TypeError('receive is already waiting: one call at a time'))
-    this.#cancelLinger()
+    this.#asked = Math.max(this.#asked, max)
     const answer = () => this.#pending?.resolve(this.#take(max))
     const pending = pendingReceive(max, {
       signal,
@@ -139,10 +129,9 @@ export class RabbitmqConsumer implements Consumer {
   }
 
   async #close(): Promise<void> {
-    this.#cancelLinger()
     this.#stop.abort()
     this.#pending?.resolve([])
-    this.#cancelLinger()
+    this.#cancelLinger?.()
     await this.#pump
     await Promise.allSettled([...this.#settling])
     const channel = this.#channel
@@ -158,7 +147,7 @@ export class RabbitmqConsumer implements Consumer {
       }
     }
     this.#buffer = []
-    this.#parts.closed(this)
+    this.#parts.closed()
   }
 
   #find(receipt: unknown): Lease | null {
@@ -177,7 +166,8 @@ export class RabbitmqConsumer implements Consumer {
   /** A receive may have come while the pump was on its way out. */
   #pumped(): void {
     this.#pump = null
-    if (this.#pending !== null && !(this.#channel?.alive && this.#channel.credit > 0)) this.#wake()
+    if (this.#pending === null) this.#linger()
+    else if (!(this.#channel?.alive && this.#channel.credit > 0)) this.#wake()
   }
 
   /** Sees to it that a waiting receive has credit on a living channel; waits for the server where it must. */
@@ -189,9 +179,11 @@ export class RabbitmqConsumer implements Consumer {
         const channel = this.#channel?.alive ? this.#channel : await this.#openChannel()
         const { max } = this.#pending ?? {}
         if (max === undefined || channel.credit > 0) break
-        await this.#yield()
+        // Whoever wants the queue exclusively counts subscriptions: with one we need not look for the lock.
+        const first = !channel.subscribed
+        if (first) await this.#yield()
         await channel.subscribe(this.#queue, max + options.prefetch)
-        await this.#yield()
+        if (first) await this.#yield()
       } catch (error) {
         if (this.#stop.signal.aborted) break
         const known = toBrokerError(error, { queue, doing: 'consume the queue' })
@@ -205,7 +197,6 @@ export class RabbitmqConsumer implements Consumer {
         waitMs = Math.min(waitMs * 2, WAIT_MS.longest)
       }
     }
-    if (this.#pending === null) this.#linger()
   }
 
   async #yield(): Promise<void> {
@@ -262,15 +253,18 @@ export class RabbitmqConsumer implements Consumer {
     })
   }
 
-  /** Takes back credit and leases that nobody asked for within the linger. */
+  /** Sees to it that what nobody asks for is noticed. While a receive waits, free credit is its own. */
   #linger(): void {
-    this.#cancelLinger()
-    const { host } = this.#parts
-    if (this.#closing !== null || this.#surplus === 0) return
-    this.#cancelLinger = host.clock.schedule(LINGER_MS, () => {
+    if (this.#cancelLinger !== null || this.#closing !== null || this.#pending !== null || this.#reach === 0) return
+    this.#cancelLinger = this.#parts.host.clock.schedule(LINGER_MS, () => {
+      this.#cancelLinger = null
+      const allowed = this.#asked + this.#parts.options.prefetch
+      this.#asked = this.#pending?.max ?? 0
       const channel = this.#channel
-      if (this.#pending !== null || this.#pump !== null || this.#surplus === 0 || !channel?.alive) return
-      this.#pump = this.#retreat(channel).finally(() => this.#pumped())
+      // Both end with another linger.
+      if (this.#pending !== null || this.#pump !== null || !channel?.alive) return
+      if (this.#reach <= allowed) return this.#linger()
+      this.#pump = this.#retreat(channel, allowed).finally(() => this.#pumped())
     })
   }
 
@@ -283,16 +277,18 @@ export class RabbitmqConsumer implements Consumer {
     return this.#parts.host.callDeadlineMs / 3
   }
 
-  get #surplus(): number {
+  /** Leased and not handed over, now or as soon as messages come; what prefetch allows does not count. */
+  get #reach(): number {
     if (!this.#channel?.alive) return 0
-    return Math.max(0, this.#channel.credit + this.#buffer.length - this.#parts.options.prefetch)
+    const reach = this.#channel.credit + this.#buffer.length
+    return reach > this.#parts.options.prefetch ? reach : 0
   }
 
-  async #retreat(channel: LeaseChannel): Promise<void> {
+  async #retreat(channel: LeaseChannel, allowed: number): Promise<void> {
     try {
       await channel.unsubscribe()
       if (this.#pending !== null) return this.#flush()
-      await handBack(channel, this.#buffer.splice(this.#parts.options.prefetch), this.#handBackParts)
+      await handBack(channel, this.#buffer.splice(allowed), this.#handBackParts)
     } catch (error) {
       if (channel.alive) this.#parts.host.report(toBrokerError(error, { queue: this.#parts.queue, doing: 'give back' }))
     }

@@ -60,6 +60,10 @@ export class LeaseChannel {
     return credit
   }
 
+  get subscribed(): boolean {
+    return this.#subscriptions.size > 0
+  }
+
   get leases(): readonly Lease[] {
     return [...this.#leases]
   }

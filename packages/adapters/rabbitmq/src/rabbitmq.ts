@@ -95,14 +95,14 @@ class RabbitmqAdapter implements Adapter<never> {
         code: 'conflict',
         message: 'this adapter uses it exclusively already',
       })
-    const consumer = new RabbitmqConsumer({
+    const consumer: RabbitmqConsumer = new RabbitmqConsumer({
       host: this.#host,
       link: this.#link,
       publisher: this.#publisher,
       queue,
       native: (name) => this.#topology.queue(name),
       options,
-      closed: (one) => void this.#consumers.delete(one),
+      closed: () => void this.#consumers.delete(consumer),
     })
     this.#consumers.add(consumer)
     try {
