@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { brokerDoctor, brokerDown, brokerList, brokerUp } from './commands/broker.ts'
+import { capabilities } from './commands/capabilities.ts'
 import { chaosRun, demo } from './commands/chaos.ts'
 import { configPrint } from './commands/config-print.ts'
 import { dlqDiscard, dlqList, dlqReplay, dlqShow } from './commands/dlq.ts'
@@ -50,6 +53,7 @@ function commandTree(terminal: Terminal, answered: (code: ExitCode) => void): Co
     .description(
       'Background jobs on any broker, proven. Exit codes: 0 ok, 1 violation, 2 inconclusive or partial, 3 broker or steady state, 64 usage, 70 internal.',
     )
+    .version(ownVersion(), '--version', 'the version of this command')
     .exitOverride()
     .configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),
@@ -91,6 +95,10 @@ function commandTree(terminal: Terminal, answered: (code: ExitCode) => void): Co
   const config = program.command('config').description('the configuration')
   add(config, 'print', 'the merged config, secrets masked').action(run((options) => configPrint(terminal, options)))
   add(program, 'doctor', 'what is wrong here, and the way out').action(run((options) => doctor(terminal, options)))
+  add(program, 'capabilities [a] [b]', 'what the broker keeps; of two brokers, the difference for this app').action(
+    run((a, b, options) => capabilities(terminal, a, b, options)),
+  )
+  brokerCommands(program, terminal, run)
   program
     .command('init')
     .description('write a config, one job and one test into this folder')
@@ -116,10 +124,31 @@ function commandTree(terminal: Terminal, answered: (code: ExitCode) => void): Co
   return program
 }
 
+function ownVersion(): string {
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { readonly version: string }).version
+}
+
 type Add = (parent: Command, usage: string, description: string) => Command
 type Run = <Arguments extends readonly unknown[]>(
   command: (...all: Arguments) => Promise<ExitCode>,
 ) => (...all: Arguments) => Promise<void>
+
+function brokerCommands(program: Command, terminal: Terminal, run: Run): void {
+  const broker = program.command('broker').description('private brokers on loopback ports, for trying things out')
+  const plain = (usage: string, description: string): Command =>
+    broker.command(usage).description(description).option('--json', 'machine readable')
+  plain('up <kind>', 'start redis, rabbitmq, sqs or postgres; prints its URL').action(
+    run((kind, options) => brokerUp(terminal, kind, options)),
+  )
+  plain('down [kind]', 'stop what was started here, and remove its data').action(
+    run((kind, options) => brokerDown(terminal, kind, options)),
+  )
+  plain('list', 'what was started here').action(run((options) => brokerList(terminal, options)))
+  plain('doctor', 'start and stop each kind once: where it came from, or the command that brings it').action(
+    run((options) => brokerDoctor(terminal, options)),
+  )
+}
 
 function deadLetterCommands(program: Command, terminal: Terminal, add: Add, run: Run): void {
   const dlq = program.command('dlq').description('dead letters: review, replay, discard')

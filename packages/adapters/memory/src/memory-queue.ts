@@ -44,7 +44,7 @@ export class MemoryQueue {
   /** Entries in `ready` that are gone: an unfenced receipt completed them while they waited. */
   ghosts = 0
   /** When the timer next fires; every call looks first, so that a late timer delays nobody. */
-  wakeAt = Infinity
+  wakeAt: number = Infinity
   readonly #ids = new Map<string, Entry>()
   readonly #remembered = new ExpiringKeys()
   #cancel: (() => void) | null = null
@@ -141,7 +141,7 @@ export class MemoryQueue {
   }
 
   /** Puts a message where its due time says; `front` is for what nobody has seen fail (handed back by close). */
-  schedule(entry: Entry, now: number, { front = false } = {}): void {
+  schedule(entry: Entry, now: number, { front = false }: { readonly front?: boolean } = {}): void {
     if (entry.unique !== undefined) this.unique.waits(entry, entry.unique)
     if (entry.dueAt > now) {
       this.delayed.push(entry)

@@ -3,7 +3,7 @@ import { longestDelayMs } from './delay-route.ts'
 import type { Target } from './options.ts'
 
 /** RabbitMQ 4's default `max_message_size`; 3.x takes 128 MiB. One limit for both, so that an upgrade refuses nothing. */
-export const MAX_BODY_BYTES = 16 * 1_024 * 1_024
+export const MAX_BODY_BYTES: number = 16 * 1_024 * 1_024
 
 /** What RabbitMQ with quorum queues keeps; figures were measured on 3.10.8 (Debian 12), one node. */
 export function rabbitmqCapabilities({ heartbeatSeconds, consumerTimeoutMs, delayUnitMs }: Target): Capabilities {

@@ -8,9 +8,9 @@ export class ChildLife implements FaultTarget {
   readonly slots: number
   readonly child: ChildProcess
   /** Execution -> job, for handlers that have started and not ended. */
-  readonly active = new Map<string, string>()
+  readonly active: Map<string, string> = new Map()
   /** Executions held by a lapse, with what lets them go. */
-  readonly holding = new Map<string, () => void>()
+  readonly holding: Map<string, () => void> = new Map()
   ready = false
   stopping = false
   killed = false

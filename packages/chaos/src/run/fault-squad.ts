@@ -115,10 +115,11 @@ export class FaultSquad {
       life.stopping = true
       fleet().signal(life, 'SIGTERM')
     } else if (fault.do === 'freeze') {
+      const forMs = fault.leases * plan.sizes.leaseMs
+      // The net first: this process may end at any moment, and nobody else would ever wake the worker.
+      const drop = thawNet(life.child.pid ?? 0, forMs)
       life.frozen = true
       fleet().signal(life, 'SIGSTOP')
-      const forMs = fault.leases * plan.sizes.leaseMs
-      const drop = thawNet(life.child.pid ?? 0, forMs)
       clock.schedule(forMs, () => {
         drop()
         this.#thaw(life, fault.id)

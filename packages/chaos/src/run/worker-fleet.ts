@@ -31,7 +31,7 @@ const ENTRY = new URL(
 
 /** Starts, replaces and signals the processes of a run; signals only what it started. */
 export class WorkerFleet {
-  readonly lives = new Set<ChildLife>()
+  readonly lives: Set<ChildLife> = new Set()
   readonly #options: FleetOptions
   readonly #epochs = new Map<string, number>()
   readonly #atExit = (): void => this.killAll()

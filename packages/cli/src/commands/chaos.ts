@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type ChaosRun, exitCodeOf, type Plan, resultsOf, runChaos, writeReport } from '@switchyard/chaos'
@@ -49,6 +49,11 @@ export async function chaosRun(terminal: Terminal, options: ChaosRunOptions): Pr
  */
 export async function demo(terminal: Terminal, options: DemoOptions): Promise<ExitCode> {
   const app = fileURLToPath(new URL('../../../../docs/examples/shop/chaos.ts', import.meta.url))
+  if (!existsSync(app)) {
+    throw new UsageError(
+      'the reference app of the demo is only in a checkout of Switchyard; for your own app: switchyard chaos run --app FILE',
+    )
+  }
   const seed = wholeNumber(options.seed, '--seed', 0)
   const base = { app, seed, sizes: sizesOf(options), json: options.json === true }
   const runs: ChaosRun[] = []
