@@ -44,7 +44,7 @@ export function capabilitiesOf(settings: Settings, survives: Durability): Capabi
     ),
     dedupe: emulated(
       'window',
-      'ids are unique per queue while queued; completed rows are kept for dedupeMs and deleted by the next pass after it',
+      'ids are unique per queue while queued; completed rows are kept for dedupeMs and deleted by a pass within four monitor intervals after it',
     ),
     reportsDuplicates: native(true, 'insert returns the ids that it stored'),
     unique: native(

@@ -50,7 +50,7 @@ async function open(settings: Settings, host: AdapterHost): Promise<Adapter<Post
     reindex: false,
     monitorVacuum: false,
     monitorIntervalSeconds: settings.monitorIntervalMs / 1_000,
-    maintenanceIntervalSeconds: Math.max(settings.monitorIntervalMs / 1_000, 1),
+    maintenanceIntervalSeconds: (4 * settings.monitorIntervalMs) / 1_000, // reads the whole table: only dedupe windows need it
     flowIntervalSeconds: 3_600, // flows are not used
   })
   boss.on('error', (error) => host.report(toBrokerError(error, { doing: 'maintain', writes: false })))

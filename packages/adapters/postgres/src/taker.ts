@@ -110,7 +110,7 @@ export class Taker {
 
   /** Until the bell, the poll, or `stop`. Without demand only the bell counts: an idle worker costs nothing. */
   async #wait(stop: AbortSignal): Promise<void> {
-    if (this.#rung) return
+    if (this.#rung || stop.aborted) return
     const { clock } = this.#parts.context.host
     const wake = Promise.withResolvers<void>()
     const away = this.#wanted > 0 && this.#failures > 0

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { inspect } from 'node:util'
 import { type RunningBroker, startBroker } from '@switchyard/brokers'
+import { systemClock } from '@switchyard/core/adapter'
 import { adapterFromUrl } from '@switchyard/postgres'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -272,4 +273,18 @@ test('single sends and completions at once are answered one by one', async () =>
   const words = (await Promise.all(twice)).flat()
   for (const index of held.keys()) expect([words[index], words[index + 40]].sort()).toEqual(['lost', 'settled'])
   await consumer.close()
+})
+
+test('close does not wait for the poll, wherever the take under way has got to', async () => {
+  await using slow = await openPostgres({ url: broker.url, pollMs: 60_000 })
+  const queue = await freshQueue(slow.adapter)
+  for (let turn = 0; turn < 10; turn += 1) {
+    const consumer = await consumerOf(slow.adapter, queue)
+    const receiving = consumer.receive(1, AbortSignal.timeout(30_000)).catch((error: unknown) => error)
+    await systemClock.sleep(turn / 2) // before, during and after the fetch
+    const startedAt = performance.now()
+    await consumer.close()
+    expect(performance.now() - startedAt).toBeLessThan(10_000)
+    expect(await receiving).toMatchObject({ code: 'closed' })
+  }
 })
