@@ -101,7 +101,8 @@ describe('wrong use', { timeout: 60_000 }, () => {
     [['dlq', 'list', '--error', '/(/'], 'not a regular expression'],
     [['bogus'], 'unknown command'],
   ])('%j exits 64 and says why', async (args, message) => {
-    const ended = await run(args, { env })
+    // The checkout's own NODE_PATH would find every workspace package.
+    const ended = await run(args, { env: { ...env, NODE_PATH: '' } })
     expect(ended.err).toContain(message)
     expect(ended.code).toBe(64)
   })
