@@ -2,7 +2,7 @@ import type { Delivery, Message, SendResult } from '@switchyard/core/adapter'
 import { BrokerError, systemClock } from '@switchyard/core/adapter'
 import type { Bench } from './bench.ts'
 import { breath } from './breath.ts'
-import { check, later } from './check.ts'
+import { check, later, word } from './check.ts'
 import { identitiesOf, identityOf, letter, letters } from './letter.ts'
 import type { Taker } from './taker.ts'
 
@@ -51,6 +51,11 @@ export async function outage(bench: Bench, strike: () => Promise<void>, { keeps 
   accepted.add(probe.id)
   const seen = await drain(bench, taker, { awaited: accepted, done: completed, leaseMs, probe, struckAt })
 
+  bench.fact('sends in doubt', doubtful.size - held.length)
+  bench.fact('settle answers', answers.map(word).join(', '))
+  bench.fact('faults reported', bench.faults.map(({ code }) => code).join(', '))
+  // A run in which nothing bad happened proves nothing: the fault must have been noticed, and told.
+  check(bench.faults.length > 0, 'no fault was reported to the host: the adapter hides it, or the hook did not strike')
   for (const [id, times] of seen) {
     check(sent.has(id), `delivered but never sent: ${id}`)
     check(times === 1 || doubtful.has(id), `${id} was delivered ${times} times although nothing about it was in doubt`)

@@ -23,7 +23,7 @@ export interface Waits {
 
 /** How long the suite waits before it calls something missing. Events end every wait, so that patience costs a conforming adapter nothing. */
 export interface Patience {
-  /** What a busy machine adds to anything: 8 processes on 2 cores were seen to add 0.7 s. */
+  /** What a busy machine may add to anything: an allowance, not a measurement. */
   readonly busyMachineMs: number
   /** A ready message reaches a waiting consumer, on a broker without a grain. */
   readonly arrivalMs: number

@@ -75,7 +75,8 @@ export class MemoryAdapter implements Adapter, Connection {
       else if (message.delayMs > 0 && found.delayed.size >= rules.maxDelayed) results.push(tooManyDelayed(queue, rules))
       else {
         const result = found.admit(message, rules, now, admit)
-        results.push(result === 'duplicate' && !rules.reportsDuplicates ? 'accepted' : result)
+        if (result === 'unique') results.push('duplicate')
+        else results.push(result === 'duplicate' && !rules.reportsDuplicates ? 'accepted' : result)
       }
     }
     found.wake(now)

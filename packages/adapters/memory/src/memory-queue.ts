@@ -21,6 +21,9 @@ export interface Holder {
   lost(leases: readonly Lease[]): void
 }
 
+/** What became of it: stored, swallowed because its id is known, or refused because of its `unique`. */
+export type Admission = 'accepted' | 'duplicate' | 'unique'
+
 /** How a message comes in. */
 export interface AdmitOptions {
   /** What its delay counts from: the clock that `dueClock` names. */
@@ -56,14 +59,14 @@ export class MemoryQueue {
   }
 
   /** Stores one message; the caller has checked the manifest and wakes the consumers afterwards. */
-  admit(message: Message, rules: Rules, now: number, options: AdmitOptions): 'accepted' | 'duplicate' {
+  admit(message: Message, rules: Rules, now: number, options: AdmitOptions): Admission {
     const { id, unique } = message
     if (rules.dedupe !== 'none') {
       if (this.#ids.has(id)) return 'duplicate'
       if (rules.dedupe === 'window' && this.#remembered.has(id, now)) return 'duplicate'
     }
     if (unique !== undefined) {
-      if (!options.moved && this.unique.taken(unique, now)) return 'duplicate'
+      if (!options.moved && this.unique.taken(unique, now)) return 'unique'
       this.unique.sent(unique, now)
     }
     const entry = new Entry(message, this.#seq++, now)

@@ -27,7 +27,7 @@ export const aborts: Case = {
       const receiving = later(taker.consumer.receive(5, abort.signal))
       const message = letter()
       sent.add(message.id)
-      // Abort before, with and after the send: every interleaving that one event loop offers.
+      // Abort before, with and a few milliseconds after the send.
       if (round % 3 === 0) abort.abort()
       sends.push(later(bench.send(queue, message)))
       if (round % 3 === 1) abort.abort()

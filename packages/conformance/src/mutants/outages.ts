@@ -42,6 +42,40 @@ export const outageMutants: readonly Mutant[] = [
     },
   },
   {
+    id: 'M-fault-untold',
+    title: 'loses its connection and tells nobody',
+    killedBy: ['A13', 'A14'],
+    over: 'timed',
+    sabotage: (factory) => (host) => factory({ ...host, report() {} }),
+  },
+  {
+    id: 'M-settled-after-cut',
+    title: 'answers settled for leases that ended with the connection',
+    killedBy: ['A13'],
+    over: 'connection',
+    sabotage: (factory) =>
+      sabotage(factory, {
+        settle: async ({ consumer }, settlements) =>
+          (await consumer.settle(settlements)).map((result) => (result === 'lost' ? 'settled' : result)),
+      }),
+  },
+  {
+    id: 'M-lost-told-twice',
+    title: 'tells lost() twice about one delivery',
+    killedBy: ['A13'],
+    over: 'connection',
+    sabotage: (factory) =>
+      sabotage(factory, {
+        consumeOptions: (options) => ({
+          ...options,
+          lost(deliveries) {
+            options.lost(deliveries)
+            options.lost(deliveries)
+          },
+        }),
+      }),
+  },
+  {
     id: 'M-null',
     title: 'accepts everything and delivers nothing',
     killedBy: [
