@@ -134,6 +134,43 @@ describe('told about the end of a lease', () => {
   })
 })
 
+describe('composed settlements', () => {
+  const capabilities = { lease: 'connection', retry: 'composed', release: 'composed', move: 'composed' } as const
+
+  test.each(['retry', 'release', 'move'] as const)(
+    'a cut between the copy and the completion of a %s leaves both',
+    async (kind) => {
+      const broker = new MemoryBroker()
+      const adapter = await open({ broker, capabilities })
+      const consumer = await consume(adapter)
+      await adapter.send('q', [message('a')])
+      const [delivery] = (await consumer.receive(1, never)) as [Delivery]
+      const settling = consumer.settle([
+        kind === 'move' ? { kind, delivery, to: 'q', message: message('moved') } : { kind, delivery, delayMs: 0 },
+      ])
+      broker.cut()
+      expect(await settling).toEqual(['lost'])
+      const both = await consumer.receive(5, never)
+      expect([both.length, ids(both).includes('a')]).toEqual([2, true])
+    },
+  )
+
+  test('a copy has another id, no lapses and the note; the original is gone', async () => {
+    const broker = new MemoryBroker()
+    const adapter = await open({ broker, capabilities })
+    const consumer = await consume(adapter)
+    await adapter.send('q', [message('a')])
+    await consumer.receive(1, never)
+    broker.cut()
+    const [lapsed] = (await consumer.receive(1, never)) as [Delivery]
+    expect(lapsed.lapses).toBe(1)
+    expect(await consumer.settle([{ kind: 'retry', delivery: lapsed, delayMs: 0, note: '"n"' }])).toEqual(['settled'])
+    const [copy, ...more] = await consumer.receive(5, never)
+    expect([copy?.lapses, copy?.note, copy?.message.body, more.length]).toEqual([0, '"n"', lapsed.message.body, 0])
+    expect(copy?.message.id).not.toBe('a')
+  })
+})
+
 describe('unique', () => {
   test.each(['queued', 'active'] as const)(
     'while %s: one is admitted, and again when the promise ends',
