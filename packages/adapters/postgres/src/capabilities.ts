@@ -40,7 +40,7 @@ export function capabilitiesOf(settings: Settings, survives: Durability): Capabi
     dueClock: native('broker', 'delays travel as intervals and are added to the clock of the server'),
     ordering: native(
       'key',
-      'policy key_strict_fifo of pg-boss; within one transaction of the user, messages of one key are ordered by id',
+      'policy key_strict_fifo of pg-boss; each fetch reads the head of every waiting key (30 ms at 10 000 keys, 190 ms at 50 000): not for more than some 100 000; within one transaction of the user, messages of one key are ordered by id',
     ),
     dedupe: emulated(
       'window',
