@@ -1,0 +1,150 @@
+import {
+  BrokerError,
+  type BrowsedMessage,
+  type BrowsePage,
+  type BrowseResult,
+  type QueueStats,
+} from '@switchyard/core/adapter'
+import { type Context, runCall } from './context.ts'
+import { ADAPTER } from './errors.ts'
+import type { Backend } from './queues.ts'
+import { forScripts, transactionOn } from './transaction.ts'
+
+/** Jobs per transaction of a purge. */
+const PURGE_BATCH = 1_000
+
+/** What counting finds; delayed jobs that are due count as ready, since the next take brings them. */
+interface Counts {
+  readonly waiting: number
+  readonly due: number
+  readonly delayed: number
+  readonly leased: number
+}
+
+/** Exact counts of one moment. */
+export function stats(context: Context, queue: string): Promise<QueueStats> {
+  return runCall(context, { doing: 'count', queue, writes: false }, async () => {
+    await context.queues.verify(queue)
+    const backend = context.queues.backend(queue)
+    const asOf = context.host.clock.now()
+    const [{ waiting, due, delayed, leased }, oldest] = await Promise.all([
+      count(context, backend),
+      oldestMs(context, backend),
+    ])
+    const exact = (value: number) => ({ value, exact: true, asOf })
+    return {
+      ready: exact(waiting + due),
+      leased: exact(leased),
+      delayed: exact(delayed),
+      oldestReadyMs: { value: oldest, exact: false, asOf },
+    }
+  })
+}
+
+async function count(context: Context, backend: Backend): Promise<Counts> {
+  await context.main.pulse()
+  const multi = transactionOn(context.main.redis)
+  backend.execCommand(forScripts(multi), 'getCounts', [backend.toKey(''), 'wait', 'prioritized', 'active', 'delayed'])
+  // counts what is due before the given millisecond
+  backend.execCommand(forScripts(multi), 'getCounts', [
+    backend.toKey(''),
+    Math.floor(context.main.serverNow()) + 1,
+    'delayed',
+  ])
+  const [[allError, all] = [], [dueError, before] = []] = (await multi.exec()) ?? []
+  if (allError ?? dueError) throw allError ?? dueError
+  const [wait = 0, prioritized = 0, leased = 0, later = 0] = all as number[]
+  const [due = 0] = before as number[]
+  return { waiting: wait + prioritized, due, delayed: later - due, leased }
+}
+
+/** Of the job at the head: since it was sent or due, whichever is later. What was retried may have become ready after that. */
+async function oldestMs(context: Context, backend: Backend): Promise<number> {
+  const [[head] = []] = (await backend.getRanges(['wait'], 0, 0, true)) as string[][]
+  const job = head === undefined ? undefined : await backend.getJobData(head)
+  if (job === undefined) return 0
+  const since = Number(job.timestamp) + Number((job.opts as { delay?: number } | undefined)?.delay ?? 0)
+  return Math.max(0, Math.round(context.main.serverNow() - since))
+}
+
+/** Removes everything of the queue, leased jobs too, and the memory of completed ids. The queue stays declared. */
+export function purge(context: Context, queue: string): Promise<void> {
+  return runCall(context, { doing: 'purge', queue, writes: true }, async () => {
+    await context.queues.verify(queue)
+    const backend = context.queues.backend(queue)
+    const meta = backend.keys.meta ?? ''
+    for (let more = true; more; ) {
+      const multi = transactionOn(context.main.redis)
+      // BullMQ obliterates paused queues only: paused within the transaction, no crash can leave it so
+      multi.hset(meta, { paused: '1' })
+      backend.execCommand(forScripts(multi), 'obliterate', [meta, backend.toKey(''), PURGE_BATCH, 'force'])
+      multi.hdel(meta, 'paused')
+      const replies = (await multi.exec()) ?? []
+      for (const [error] of replies) if (error) throw error
+      more = Number(replies[1]?.[1]) === 1
+    }
+  })
+}
+
+/** One page, in the order of delivery. The cursor is a position. */
+export function browse(context: Context, queue: string, page: BrowsePage): Promise<BrowseResult> {
+  return runCall(context, { doing: 'browse', queue, writes: false }, async () => {
+    await context.queues.verify(queue)
+    if (!Number.isInteger(page.limit) || page.limit < 1) throw invalid(queue, 'limit must be a positive integer')
+    const from = page.cursor === null ? 0 : Number(page.cursor)
+    if (!Number.isInteger(from) || from < 0) throw invalid(queue, 'the cursor is not one of ours')
+    const backend = context.queues.backend(queue)
+    const ids = await idsOf(context, backend, page.state, { from, limit: page.limit })
+    const jobs = await Promise.all(ids.map((id) => backend.getJobData(id).then((job) => ({ id, job }))))
+    return {
+      messages: jobs.flatMap(({ id, job }) => (job === undefined ? [] : [browsedOf(id, job)])),
+      cursor: ids.length < page.limit ? null : String(from + ids.length),
+    }
+  })
+}
+
+async function idsOf(
+  context: Context,
+  backend: Backend,
+  state: BrowsePage['state'],
+  { from, limit }: { readonly from: number; readonly limit: number },
+): Promise<readonly string[]> {
+  const range = async (
+    type: 'wait' | 'active' | 'delayed',
+    start: number,
+    most: number,
+  ): Promise<readonly string[]> => {
+    if (most <= 0) return []
+    const [ids = []] = (await backend.getRanges([type], start, start + most - 1, true)) as string[][]
+    return ids
+  }
+  if (state === 'leased') return range('active', from, limit)
+  const { waiting, due } = await count(context, backend)
+  if (state === 'delayed') return range('delayed', due + from, limit)
+  const first = await range('wait', from, limit)
+  const rest = Math.max(0, from - waiting)
+  const second = await range('delayed', rest, Math.min(limit - first.length, due - rest))
+  return [...first, ...second]
+}
+
+interface StoredJob {
+  readonly data: string
+  readonly failedReason?: string | undefined
+  readonly stalledCounter?: number | undefined
+  readonly timestamp: number
+  readonly delay: number
+}
+
+function browsedOf(id: string, job: unknown): BrowsedMessage {
+  const { data, failedReason, stalledCounter, timestamp, delay } = job as StoredJob
+  return {
+    message: { id, body: data },
+    note: failedReason ?? null,
+    lapses: stalledCounter ?? 0,
+    dueAt: Number.isFinite(timestamp + delay) ? timestamp + delay : null,
+  }
+}
+
+function invalid(queue: string, message: string): BrokerError {
+  return new BrokerError({ adapter: ADAPTER, code: 'invalid', queue, message })
+}
