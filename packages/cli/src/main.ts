@@ -4,6 +4,7 @@ import { brokerDoctor, brokerDown, brokerList, brokerUp } from './commands/broke
 import { capabilities } from './commands/capabilities.ts'
 import { chaosRun, demo } from './commands/chaos.ts'
 import { configPrint } from './commands/config-print.ts'
+import { conformanceList, conformanceRun } from './commands/conformance.ts'
 import { dlqDiscard, dlqList, dlqReplay, dlqShow } from './commands/dlq.ts'
 import { doctor } from './commands/doctor.ts'
 import { enqueue } from './commands/enqueue.ts'
@@ -99,6 +100,18 @@ function commandTree(terminal: Terminal, answered: (code: ExitCode) => void): Co
     run((a, b, options) => capabilities(terminal, a, b, options)),
   )
   brokerCommands(program, terminal, run)
+  const conformance = program.command('conformance').description('hold an adapter to its manifest')
+  conformance
+    .command('run <subject>')
+    .description('run the clauses against the adapter that this module exports as `subject`')
+    .option('--only <ids>', 'only these clauses, separated by commas; the report is then partial')
+    .option('--json', 'machine readable')
+    .action(run((subject, options) => conformanceRun(terminal, subject, options)))
+  conformance
+    .command('list')
+    .description('every clause of the contract')
+    .option('--json', 'machine readable')
+    .action(run((options) => conformanceList(terminal, options)))
   program
     .command('init')
     .description('write a config, one job and one test into this folder')
