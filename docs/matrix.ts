@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { startBroker } from '@switchyard/brokers'
 import { type Capabilities, type Capability, connect } from '@switchyard/core'
 
-const SERVERS = ['postgres', 'rabbitmq'] as const
+const SERVERS = ['redis', 'postgres', 'rabbitmq'] as const
 const README_ROWS: readonly (keyof Capabilities)[] = [
   'survives',
   'lease',
