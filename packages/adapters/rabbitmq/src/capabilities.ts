@@ -13,7 +13,7 @@ export function rabbitmqCapabilities({ heartbeatSeconds, consumerTimeoutMs, dela
   return Object.freeze<Capabilities>({
     survives: native(
       'power-loss',
-      'quorum queues write through to disk before they confirm; on one node, as safe as that disk',
+      'quorum queues write to disk before they confirm; on one node as safe as that disk. Before 3.13, sends to a queue just made by us wait 1.5 s',
     ),
     lease: native('connection', 'a message stays unacknowledged until settled or until its channel ends'),
     minLeaseMs: native(1, 'leases are not timed'),

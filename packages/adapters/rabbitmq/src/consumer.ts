@@ -28,7 +28,7 @@ const WAIT_MS = { first: 100, longest: 2_000 }
  * - `receive` with no credit left subscribes for exactly `max` (and `prefetch`) more. While the same slots are asked for again and again, which
  *   is what a worker does, the windows add up to its slots and nothing is ever subscribed again. Two subscriptions that have credit at the same time
  *   may swap neighbours; that ends with the first quiet moment.
- * - Credit and leases beyond what was asked for within `LINGER_MS` (a worker that stopped, an aborted receive, a lane that gets fewer slots) are taken back.
+ * - Credit and leases beyond what was asked for within one or two `LINGER_MS` (a worker that stopped, an aborted receive, a lane that gets fewer slots) are taken back.
  *   Until then something may be leased that nobody asks for; the alternative, to unsubscribe before each settlement, costs three round
  *   trips and two Raft entries per job.
  * - `receive` never hands over more than `max`; abort leaves everything as it is and resolves at once.
