@@ -1,7 +1,8 @@
 /**
- * Loaded with `--import` before fauxqs 2.4 (seam.md 0.7 and 4a). Two repairs:
+ * Loaded with `--import` before fauxqs 2.4 (seam.md 0.7 and 4a). Three repairs:
  * visibility 0 cleared the receive count too, which its own table forbids, so the call failed and the message was in no count until a restart;
- * and it listens on every interface with no way to say otherwise.
+ * it listens on every interface with no way to say otherwise;
+ * and it refuses every character beyond U+FFFF, which SQS takes (API reference, SendMessage: #x10000 to #x10FFFF).
  */
 import { Server } from 'node:net'
 import { join } from 'node:path'
@@ -21,6 +22,12 @@ target.updateMessageReady = function (this: PersistenceManager, messageId: strin
   const sql = 'UPDATE sqs_messages SET receipt_handle = NULL, visibility_deadline = NULL WHERE message_id = ?'
   this.db.prepare(sql).run(messageId)
 }
+
+const types = pathToFileURL(join(process.env.SWITCHYARD_FAUXQS_DIR ?? '', 'dist', 'sqs', 'sqsTypes.js')).href
+const { INVALID_MESSAGE_BODY_CHAR: invalid } = (await import(types)) as { readonly INVALID_MESSAGE_BODY_CHAR: RegExp }
+if (!(invalid instanceof RegExp)) throw new Error('fauxqs has changed: look at fauxqs-repair again')
+const reallyInvalid = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u
+invalid.test = (text) => reallyInvalid.test(text)
 
 const listen = Server.prototype.listen as (this: Server, ...args: readonly unknown[]) => Server
 Server.prototype.listen = function (this: Server, ...args: readonly unknown[]): Server {

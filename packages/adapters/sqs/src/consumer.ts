@@ -1,0 +1,149 @@
+import {
+  BrokerError,
+  type ConsumeOptions,
+  type Consumer,
+  type Delivery,
+  type ParkedTake,
+  parkedTake,
+  type Settlement,
+  type SettleResult,
+} from '@switchyard/core/adapter'
+import { MAX_VISIBILITY_MS } from './capabilities.ts'
+import { ADAPTER, refusal, toBrokerError } from './errors.ts'
+import { type Lease, Leases } from './leases.ts'
+import { Poller } from './poller.ts'
+import type { Context } from './send.ts'
+import { settleBatch } from './settle.ts'
+import { changeVisibility } from './visibility.ts'
+import { wholeSeconds } from './wire.ts'
+
+/** Opens a consumer: the queue must exist. `closed` is told once, when everything has been given back. */
+export async function consume(
+  context: Context,
+  queue: string,
+  options: ConsumeOptions,
+  closed: () => void,
+): Promise<SqsConsumer> {
+  context.calls.assertOpen({ doing: 'consume', queue })
+  if (options.exclusive === true) throw refusal('unsupported', queue, 'SQS cannot keep other consumers out')
+  if (!(options.leaseMs >= 1_000 && options.leaseMs <= MAX_VISIBILITY_MS - context.settings.pollMs))
+    throw refusal('invalid', queue, `a lease of ${options.leaseMs} ms is not within 1 s and 12 h less pollMs`)
+  await context.queues.url(queue)
+  return new SqsConsumer(context, queue, options, closed)
+}
+
+/** Leases of one queue. */
+export class SqsConsumer implements Consumer {
+  readonly #context: Context
+  readonly #queue: string
+  readonly #options: ConsumeOptions
+  readonly #leases: Leases
+  readonly #parked: ParkedTake<Delivery>
+  readonly #closed: () => void
+  #closing: Promise<void> | null = null
+
+  constructor(context: Context, queue: string, options: ConsumeOptions, closed: () => void) {
+    this.#context = context
+    this.#queue = queue
+    this.#options = options
+    this.#closed = closed
+    this.#leases = new Leases(context.calls.host.clock, {
+      lost: (deliveries) => options.lost(deliveries),
+      giveBack: (leases) => void this.#hurryBack(leases),
+    })
+    const poller = new Poller(context, queue, options.leaseMs, this.#leases)
+    this.#parked = parkedTake((max, stop) => poller.take(max + options.prefetch, stop))
+  }
+
+  async receive(max: number, signal: AbortSignal): Promise<readonly Delivery[]> {
+    for (;;) {
+      if (this.#closing !== null) throw this.#closedError('receive')
+      const deliveries = this.#leases.give(await this.#parked.receive(max, signal))
+      // what went back while it lay in the buffer is not ours to hand over: ask again
+      if (deliveries.length > 0 || signal.aborted) return deliveries
+    }
+  }
+
+  async settle(settlements: readonly Settlement[]): Promise<readonly SettleResult[]> {
+    this.#context.calls.assertOpen({ doing: 'settle', queue: this.#queue })
+    const parts = { context: this.#context, queue: this.#queue, leases: this.#leases }
+    const results = await settleBatch(parts, settlements)
+    const lost = settlements.filter(({ delivery }, place) => results[place] === 'lost' && this.#leases.drop(delivery))
+    if (lost.length > 0) this.#options.lost(lost.map(({ delivery }) => delivery))
+    return results
+  }
+
+  async extend(deliveries: readonly Delivery[]): Promise<readonly SettleResult[]> {
+    const { calls } = this.#context
+    calls.assertOpen({ doing: 'extend', queue: this.#queue })
+    const { clock, callDeadlineMs } = calls.host
+    const askedAt = clock.now()
+    const seconds = wholeSeconds(this.#options.leaseMs)
+    const open = deliveries.flatMap((delivery, place) => {
+      const lease = this.#leases.find(delivery)
+      return lease === undefined ? [] : [{ place, lease }]
+    })
+    const results: SettleResult[] = deliveries.map(() => 'lost')
+    const answers = await changeVisibility(this.#context, {
+      queue: this.#queue,
+      changes: open.map(({ lease }) => ({ handle: lease.received.handle, seconds })),
+      endsAt: askedAt + callDeadlineMs,
+      doing: 'extend',
+    })
+    const lost: Delivery[] = []
+    for (const [index, { place, lease }] of open.entries()) {
+      const answer = answers[index] ?? 'lost'
+      results[place] = answer
+      if (answer === 'settled') this.#leases.extended(lease, askedAt, seconds * 1_000)
+      else if (answer === 'lost' && this.#leases.drop(lease.delivery)) lost.push(lease.delivery)
+    }
+    if (lost.length > 0) this.#options.lost(lost)
+    return results
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#parked.close()
+    this.#leases.close()
+    try {
+      await this.#giveBack(this.#leases.all().filter(({ settling }) => !settling))
+    } catch (error) {
+      this.#report(error) // their leases end by themselves
+    } finally {
+      this.#closed()
+    }
+  }
+
+  /** Ours again only until they are free: they were taken out of the leases already. */
+  async #hurryBack(leases: readonly Lease[]): Promise<void> {
+    const { clock, callDeadlineMs } = this.#context.calls.host
+    const changes = leases.map(({ received }) => ({ handle: received.handle, seconds: 0 }))
+    const order = { queue: this.#queue, changes, endsAt: clock.now() + callDeadlineMs, doing: 'give back' }
+    for (const answer of await changeVisibility(this.#context, order))
+      if (typeof answer !== 'string') this.#report(answer)
+  }
+
+  async #giveBack(leases: readonly Lease[]): Promise<void> {
+    if (leases.length === 0) return
+    const parts = { context: this.#context, queue: this.#queue, leases: this.#leases }
+    const back = leases.map(({ delivery }): Settlement => ({ kind: 'release', delivery, delayMs: 0 }))
+    for (const answer of await settleBatch(parts, back)) if (typeof answer !== 'string') throw answer
+  }
+
+  #report(error: unknown): void {
+    this.#context.calls.host.report(toBrokerError(error, { doing: 'give back', queue: this.#queue, writes: true }))
+  }
+
+  #closedError(doing: string): BrokerError {
+    return new BrokerError({
+      code: 'closed',
+      adapter: ADAPTER,
+      queue: this.#queue,
+      message: `could not ${doing}: the consumer was closed`,
+    })
+  }
+}

@@ -1,0 +1,3 @@
+/** Switchyard on Amazon SQS. */
+export type { SqsOptions } from './options.ts'
+export { adapterFromUrl, sqs } from './sqs.ts'

@@ -1,0 +1,3 @@
+import { describeConformance } from '@switchyard/conformance/vitest'
+
+describeConformance(new URL('./subject.ts', import.meta.url))
