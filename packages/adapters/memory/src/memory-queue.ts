@@ -72,6 +72,8 @@ export class MemoryQueue {
     const entry = new Entry(message, this.#seq++, now)
     if (message.delayMs > 0) entry.dueAt = due(options.dueFrom, message.delayMs, rules.delayGrainMs)
     this.#enter(entry, rules.dedupe !== 'none')
+    // Also behind the head of its order key, where it is not scheduled yet: it is admitted, so it holds its unique key.
+    if (unique !== undefined) this.unique.waits(entry, unique)
     if (entry.orderKey === undefined || this.keys.join(entry, entry.orderKey)) this.schedule(entry, now)
     return 'accepted'
   }

@@ -172,6 +172,14 @@ describe('composed settlements', () => {
 })
 
 describe('unique', () => {
+  test('the key of a message that waits behind the head of its order key is held', async () => {
+    const adapter = await memory()(hostWith())
+    await adapter.declare({ name: 'q', leaseMs: 1_000, ordered: true, dedupeMs: 0 })
+    const unique = { key: 'u', while: 'active' as const }
+    await adapter.send('q', [message('a', { orderKey: 'k' }), message('b', { orderKey: 'k', unique })])
+    expect(await code(adapter.send('q', [message('c', { unique })]))).toBe('duplicate')
+  })
+
   test.each(['queued', 'active'] as const)(
     'while %s: one is admitted, and again when the promise ends',
     async (scope) => {
