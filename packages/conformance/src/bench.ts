@@ -1,20 +1,19 @@
 import type {
   Adapter,
   AdapterHost,
-  BrokerError,
   Capabilities,
   ConsumeOptions,
   Delivery,
   Message,
   QueueSpec,
 } from '@switchyard/core/adapter'
-import { silentLogger, systemClock } from '@switchyard/core/adapter'
-import { NotApplicable, Unverified } from './case.ts'
+import { BrokerError, silentLogger, systemClock } from '@switchyard/core/adapter'
+import { NeverConnected, NotApplicable, Unverified } from './case.ts'
 import { check, word } from './check.ts'
 import type { Child } from './child-process.ts'
 import { startChild } from './child-process.ts'
 import { identitiesOf, letter } from './letter.ts'
-import type { Subject, Target } from './subject.ts'
+import type { Json, Subject, Target } from './subject.ts'
 import type { Taker } from './taker.ts'
 import { takerOf } from './taker.ts'
 import type { Patience, Waits } from './waits.ts'
@@ -33,8 +32,10 @@ export interface Bench extends AsyncDisposable {
   readonly shortLeaseMs: number
   /** Background faults that any connection of this case reported. */
   readonly faults: readonly BrokerError[]
-  /** A further connection to the same broker. */
-  open(): Promise<Adapter>
+  /** A further connection to the same broker; `host` replaces parts of what core lends. */
+  open(host?: Partial<AdapterHost>): Promise<Adapter>
+  /** A connection with other options than the broker's own: for options that must fail. */
+  openWith(options: Json): Promise<Adapter>
   /** Declares a queue with a name of its own. */
   queue(spec?: Partial<Omit<QueueSpec, 'name'>>): Promise<string>
   /** Opens a consumer (prefetch 0, long lease) on this case's connection, or on `adapter`. */
@@ -44,12 +45,15 @@ export interface Bench extends AsyncDisposable {
   /** A process of its own that leases `take` messages, tells us which, and then does nothing. Only where `target.shared`. */
   child(queue: string, options: { readonly take: number; readonly leaseMs: number }): Promise<Child>
   /** The hook, or `NotApplicable` / `Unverified` by what the target says about its absence. */
-  hook(name: 'cut' | 'restart'): () => Promise<void>
+  hook<Name extends HookName>(name: Name): NonNullable<Target[Name]>
   /** Fails when anything but a sentinel, sent now, comes out of the queue. Takes the sentinel. */
   empty(queue: string, what: string): Promise<void>
   /** Puts a measured fact into the report. */
   fact(name: string, value: number | string): void
 }
+
+/** The hooks of a target. */
+export type HookName = 'cut' | 'restart' | 'begin' | 'unreachable' | 'forbidden'
 
 /** What a session lends to a bench. */
 export interface BenchParts {
@@ -59,6 +63,8 @@ export interface BenchParts {
   readonly caseId: string
   readonly facts: Record<string, number | string>
   readonly patience: Patience
+  /** Whether this session has ever had a connection, and what it declared. */
+  readonly connected: { manifest: Capabilities | null }
 }
 
 const LONGEST_LEASE_MS = 120_000
@@ -71,6 +77,7 @@ export async function openBench({
   caseId,
   facts,
   patience,
+  connected,
 }: BenchParts): Promise<Bench> {
   const faults: BrokerError[] = []
   const adapters: Adapter[] = []
@@ -79,10 +86,23 @@ export async function openBench({
   const run = Buffer.from(systemClock.randomBytes(5)).toString('hex')
   let queues = 0
 
-  const open = async (): Promise<Adapter> => {
-    const adapter = await subject.open(target.options)(host)
+  const openWith = async (options: Json, lent: Partial<AdapterHost> = {}): Promise<Adapter> => {
+    const adapter: unknown = await subject.open(options)({ ...host, ...lent })
+    assertAdapter(adapter)
     adapters.push(adapter)
     return adapter
+  }
+  const open = async (lent: Partial<AdapterHost> = {}): Promise<Adapter> => {
+    try {
+      const adapter = await openWith(target.options, lent)
+      connected.manifest ??= adapter.capabilities
+      return adapter
+    } catch (error) {
+      // Once a connection was made, a failing one is the adapter's; before, nothing is known about it.
+      if (connected.manifest === null && error instanceof BrokerError)
+        throw new NeverConnected(`no connection to the broker under test: ${error.message} (${error.code})`)
+      throw error
+    }
   }
   const main = await open()
   const { capabilities } = main
@@ -99,6 +119,7 @@ export async function openBench({
     shortLeaseMs: Math.max(minLeaseMs.value, Math.min(300, maxLeaseMs.value)),
     faults,
     open,
+    openWith,
     async queue(spec) {
       queues += 1
       const name = `c-${caseId.toLowerCase()}-${run}-${queues}`
@@ -129,7 +150,7 @@ export async function openBench({
     },
     hook(name) {
       const hook = target[name]
-      if (hook !== undefined) return () => hook.call(target)
+      if (hook !== undefined) return hook
       if (target.absent !== undefined) throw new NotApplicable(`${name}: ${target.absent}`)
       throw new Unverified(`the subject's target has neither ${name}() nor a reason in \`absent\``)
     },
@@ -156,6 +177,12 @@ export async function openBench({
     },
   }
   return bench
+}
+
+function assertAdapter(value: unknown): asserts value is Adapter {
+  const seen = value === null ? 'null' : typeof value
+  check(typeof value === 'object' && value !== null, `the factory resolved with ${seen} instead of an adapter`)
+  check('capabilities' in value && typeof value.capabilities === 'object', 'the adapter has no capabilities')
 }
 
 /** What core lends to an adapter, with Node's own clock and its default deadlines. */

@@ -10,8 +10,26 @@ export interface Case {
   run(bench: Bench): Promise<void>
 }
 
-/** `unverified`: a hook is missing and nobody said why. `not-applicable`: the manifest or the target says that there is nothing to check. */
-export type CaseStatus = 'passed' | 'failed' | 'unverified' | 'not-applicable'
+/**
+ * How a case can end. `failed`: the clause is broken; `timeout`: a call hangs (also a failure, but it says less); `infra-error`: no
+ * connection was ever made, so that nothing is known; `deviation`: fails, and the subject says why; `stale-deviation`: listed as failing,
+ * and does not; `flaky`: repetitions disagree; `unverified`: a hook is missing and nobody said why; `not-applicable`: the manifest or the
+ * target says that there is nothing to check.
+ */
+export const CASE_STATUSES = [
+  'passed',
+  'failed',
+  'timeout',
+  'infra-error',
+  'deviation',
+  'stale-deviation',
+  'flaky',
+  'unverified',
+  'not-applicable',
+] as const
+
+/** One of CASE_STATUSES. */
+export type CaseStatus = (typeof CASE_STATUSES)[number]
 
 /** How one case ended. `why` is present unless it passed. */
 export interface CaseResult {
@@ -37,4 +55,14 @@ export class NotApplicable extends Error {
 /** Thrown by a case: it could not be checked, and nobody declared why. */
 export class Unverified extends Error {
   override readonly name = 'Unverified'
+}
+
+/** Thrown by the runner: something did not end within its budget. */
+export class OutOfTime extends Error {
+  override readonly name = 'OutOfTime'
+}
+
+/** Thrown by the bench: no connection, and there never was one, so that the adapter cannot be judged. */
+export class NeverConnected extends Error {
+  override readonly name = 'NeverConnected'
 }

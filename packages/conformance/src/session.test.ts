@@ -32,7 +32,7 @@ describe('the runner', () => {
 
   test('a case that hangs fails at its limit', async () => {
     expect(await resultOf(() => new Promise(() => {}), {}, 50)).toBe(
-      'failed: the case did not end within 50 ms: a call hangs',
+      'timeout: the case did not end within 50 ms: a call hangs',
     )
   })
 

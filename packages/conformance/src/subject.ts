@@ -14,6 +14,25 @@ export interface Subject {
   open(options: Json): AdapterFactory
   /** Start or find the broker under test; called once, in the parent only. A broker that cannot be reached must reject: it is never a skip. */
   start(): Promise<Target>
+  /** Clauses that this adapter is known to break. They are reported as `deviation`; one that holds is `stale-deviation`, which fails the run. */
+  readonly deviations?: readonly Deviation[]
+}
+
+/** One clause that is known to be broken, and why it stays so. */
+export interface Deviation {
+  /** Clause id. */
+  readonly clause: string
+  readonly reason: string
+  /** Where the cause is tracked, if somebody else has to mend it. */
+  readonly upstream?: string
+}
+
+/** A transaction of the user, open on a connection of the user. */
+export interface UserTransaction {
+  /** What `send(…, tx)` and `settle(…, tx)` take. */
+  readonly tx: unknown
+  commit(): Promise<void>
+  rollback(): Promise<void>
 }
 
 /** The broker under test, while the suite runs. */
@@ -24,7 +43,17 @@ export interface Target extends AsyncDisposable {
   cut?(): Promise<void>
   /** Kill the broker hard and start it again on the same data; resolves when it answers. Absent: say why in `absent`. */
   restart?(): Promise<void>
-  /** Why `cut` or `restart` are absent, e.g. `embedded: no connection`. Without a reason the clause is `unverified`. */
+  /** Opens a transaction of the user's own, where the manifest declares `transactions`. */
+  begin?(): Promise<UserTransaction>
+  /** Options with which nothing can be reached (a closed port); opening must fail within its deadline. Absent: say why in `absent`. */
+  unreachable?(): Json
+  /** Options that are refused for their credentials. Absent: say why in `absent`. */
+  forbidden?(): Json
+  /** Texts that may appear in no error: passwords and tokens that the options above contain. */
+  readonly secrets?: readonly string[]
+  /** Version of the broker as it runs, for reports. */
+  readonly version?: string
+  /** Why hooks are absent, e.g. `embedded: no connection`. Without a reason the clause is `unverified`. */
   readonly absent?: string
   /** False: the broker lives in this process only (memory), so cases with a child process run their in-process variant. */
   readonly shared: boolean

@@ -41,8 +41,14 @@ function exactly<Value extends object>(
 }
 
 const settleKind = oneOf('complete', 'retry', 'release', 'move')
-const faultKind = oneOf('kill', 'freeze', 'thaw', 'lapse', 'stop', 'broker', 'network')
-const goals = exactly<Goals>({ kills: count, freezes: count, overlaps: count, gracefulStops: count })
+const faultKind = oneOf('kill', 'freeze', 'thaw', 'lapse', 'stop', 'broker', 'broker-up', 'network')
+const goals = exactly<Goals>({
+  kills: count,
+  freezes: count,
+  overlaps: count,
+  gracefulStops: count,
+  brokerKills: count,
+})
 const expected = exactly<ExpectedEffect>({ sink: text, key: text })
 
 const STAMP: Shape<HistoryStamp> = { proc: text, epoch: count, seq: count, atMs: measure, wallMs: measure }

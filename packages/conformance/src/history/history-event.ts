@@ -53,6 +53,8 @@ export interface Goals {
   /** Second deliveries that started while the first handler was still running. */
   readonly overlaps: number
   readonly gracefulStops: number
+  /** SIGKILLs of the broker itself with jobs in hand, after which it answered again. */
+  readonly brokerKills: number
 }
 
 /** First event of the harness: what the oracles must know to judge the rest without any other file. */
@@ -66,7 +68,7 @@ export interface RunFact {
   readonly leaseMs: number
   /** A retry or release may leave the original and its copy when its process dies in between. */
   readonly composed: boolean
-  /** The broker forgets ids, so that a repeated enqueue may be admitted twice. */
+  /** A repeated enqueue of an id is swallowed for the whole run, its completion included. Otherwise it may be admitted twice. */
   readonly dedupe: boolean
   readonly maxLapses: number
   /** Grace plus abort grace of a graceful stop. */
@@ -240,8 +242,11 @@ export interface WorkerExit {
   readonly expected: boolean
 }
 
-/** What a fault does. `thaw` ends a `freeze`. */
-export type FaultKind = 'kill' | 'freeze' | 'thaw' | 'lapse' | 'stop' | 'broker' | 'network'
+/**
+ * What a fault does. `thaw` ends a `freeze`; `broker-up` ends a `broker`: injected when the broker is started again, hit when it
+ * answers.
+ */
+export type FaultKind = 'kill' | 'freeze' | 'thaw' | 'lapse' | 'stop' | 'broker' | 'broker-up' | 'network'
 
 /** Written before a fault is carried out. */
 export interface FaultInject {

@@ -1,18 +1,18 @@
 import { type Finding, findingOf, type Violation } from './finding.ts'
 import type { HistoryEvent } from './history-event.ts'
 import { sinceLease } from './lease-time.ts'
-import type { ExecutionTrail, Timeline, WorkerLife } from './timeline.ts'
+import { type ExecutionTrail, outagesOf, type Timeline, type WorkerLife } from './timeline.ts'
 
 /** A stop may be noted a little late on a busy machine; longer than this is a breach. */
 const SLACK_MS = 2_000
 
 /**
  * A worker that is told to stop starts nothing more, leaves nothing behind (every handler that it started ended or was handed back)
- * and returns within its grace (research/chaos.md N15). One that was killed or frozen while stopping is not judged.
+ * and returns within its grace (research/chaos.md N15). One that was killed or frozen while stopping, or had no broker to give back to, is not judged.
  */
 export function gracefulStop(timeline: Timeline): Finding {
   const stopping = [...timeline.workers.values()].filter((life) => life.stopping !== null)
-  const judged = stopping.filter((life) => !disturbed(life))
+  const judged = stopping.filter((life) => !disturbed(life) && !brokerless(timeline, life))
   const executions = Map.groupBy(
     [...timeline.jobs.values()].flatMap((trail) => trail.executions),
     ({ start }) => `${start.proc}.${start.epoch}`,
@@ -34,6 +34,13 @@ export function gracefulStop(timeline: Timeline): Finding {
 function disturbed(life: WorkerLife): boolean {
   const from = life.stopping?.atMs ?? 0
   return life.faults.some((fault) => (fault.type === 'kill' || fault.type === 'freeze') && fault.atMs >= from)
+}
+
+/** The broker was down at some moment between the word to stop and the return. */
+function brokerless(timeline: Timeline, life: WorkerLife): boolean {
+  const from = life.stopping?.atMs ?? 0
+  const to = life.stop?.atMs ?? life.exit?.atMs ?? Number.POSITIVE_INFINITY
+  return outagesOf(timeline).some((outage) => outage.fromMs <= to && outage.toMs >= from)
 }
 
 function breachesOf(timeline: Timeline, life: WorkerLife, executions: readonly ExecutionTrail[]): Violation[] {

@@ -32,6 +32,7 @@ export function noLoss(timeline: Timeline): Finding {
   if (counts.unaccepted > 0)
     notes.push(`${counts.unaccepted} enqueues failed or stayed unknown and were never seen: legal`)
   if (timeline.census.size === 0) notes.push('no census was taken')
+  notes.push(...uncounted(timeline))
   return findingOf({
     checker: 'no-loss',
     rule: 'Every accepted job is completed, dead, or still waiting at the end.',
@@ -40,6 +41,18 @@ export function noLoss(timeline: Timeline): Finding {
     violations,
     notes,
   })
+}
+
+/** What the census had to leave open. What a broker still hides at the end, although everything was due, counts as lost. */
+function uncounted(timeline: Timeline): string[] {
+  const taken = [...timeline.census.values()]
+  const names = (list: readonly EventOf<'census'>[]) => list.map(({ queue }) => queue).join(', ')
+  const blind = taken.filter(({ jobs, exact, count }) => jobs === null && !(exact && count === 0))
+  const rough = taken.filter((census) => !census.exact && !blind.includes(census))
+  const notes: string[] = []
+  if (blind.length > 0) notes.push(`the census could not name what is in ${names(blind)}`)
+  if (rough.length > 0) notes.push(`read, but not counted exactly (leased or delayed): ${names(rough)}`)
+  return notes
 }
 
 /** The fate of every job of the history. */

@@ -55,7 +55,7 @@ export function redeliveriesOf(timeline: Timeline): readonly Redelivery[] {
 
 /** The second starts of one job. */
 export function explain(timeline: Timeline, trail: JobTrail): readonly Redelivery[] {
-  let licences = Math.max(0, trail.enqueues.length - 1)
+  let licences = Math.max(0, maybeStored(trail) - 1)
   const executions = [...trail.executions].sort((a, b) => beganAt(timeline, a) - beganAt(timeline, b))
   return executions.slice(1).map((second, index) => {
     const earlier = executions.slice(0, index + 1)
@@ -117,10 +117,11 @@ function causeOf(timeline: Timeline, trail: JobTrail, first: ExecutionTrail, sec
   if (life !== undefined && exit != null && exit.atMs >= from && life.lastAtMs <= to) {
     return { cause: `${proc} ended (${exit.signal ?? `code ${exit.code}`})`, evidence: [exit] }
   }
-  // These three need the lease to run out first; before that the broker had no right to deliver it again.
-  if (timeline.run.lease === 'timed' && sinceLease(first, to) < timeline.run.leaseMs - SLACK_MS) {
-    return outsideCause(timeline, within)
-  }
+  // The broker's end takes every lease of a connection with it, and keeps everybody from renewing the others.
+  const outside = outsideCause(timeline, within)
+  if (outside !== null) return outside
+  // The others need the lease to run out first; before that the broker had no right to deliver it again.
+  if (timeline.run.lease === 'timed' && sinceLease(first, to) < timeline.run.leaseMs - SLACK_MS) return null
   const lapse = timeline.hits.find((hit) => hit.type === 'lapse' && hit.jobs.includes(trail.job) && hit.worker === proc)
   if (lapse !== undefined && lapse.atMs <= to) return { cause: `${proc} could not renew its lease`, evidence: [lapse] }
   const freeze = life?.faults.find(
@@ -131,7 +132,7 @@ function causeOf(timeline: Timeline, trail: JobTrail, first: ExecutionTrail, sec
   const lapsedMore = (second.start.lapses ?? 0) > (first.start.lapses ?? 0)
   if (told.length > 0 || lapsedMore)
     return { cause: `its lease lapsed at ${proc} without a fault of ours`, evidence: told }
-  return outsideCause(timeline, within)
+  return null
 }
 
 /** What the first worker itself asked for. A settlement that answered `lost` changed nothing and explains nothing. */
@@ -176,7 +177,14 @@ function outsideCause(timeline: Timeline, within: (event: HistoryEvent) => boole
   const outside = timeline.injected.find(
     (fault) => (fault.type === 'broker' || fault.type === 'network') && within(fault),
   )
-  return outside === undefined ? null : { cause: `a ${outside.type} fault: ${outside.fault}`, evidence: [outside] }
+  if (outside === undefined) return null
+  const what = outside.type === 'broker' ? 'the broker was killed' : `a ${outside.type} fault: ${outside.fault}`
+  return { cause: what, evidence: [outside] }
+}
+
+/** Enqueues that may have left a message of their own; one that failed for certain has not. */
+function maybeStored(trail: JobTrail): number {
+  return trail.enqueues.filter(({ result }) => result?.kind !== 'enqueue.fail').length
 }
 
 function lapseEvents(lease: LeaseTrail | null): readonly HistoryEvent[] {
@@ -219,7 +227,7 @@ function settledBefore(
     if (lease === null || done === undefined) continue
     const other = second.lease !== null && second.lease.deliver.message !== lease.deliver.message
     if (other && timeline.run.composed) continue
-    if (trail.enqueues.length > 1 && !timeline.run.dedupe) continue
+    if (maybeStored(trail) > 1 && !timeline.run.dedupe) continue
     return `delivered again after ${done.proc} had settled it (${done.settle})`
   }
   return null

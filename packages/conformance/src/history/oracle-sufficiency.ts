@@ -1,14 +1,10 @@
 import { type Finding, findingOf } from './finding.ts'
+import type { Goals } from './history-event.ts'
 import { redeliveriesOf } from './oracle-redelivery-explained.ts'
 import type { Timeline } from './timeline.ts'
 
 /** What a run really met, against what it had to meet. */
-export interface Sufficiency {
-  readonly kills: number
-  readonly freezes: number
-  readonly overlaps: number
-  readonly gracefulStops: number
-}
+export type Sufficiency = Goals
 
 /** Counts only what hit: a kill of an idle worker is not a kill, a freeze under nobody's handler is not a freeze. */
 export function countHits(timeline: Timeline): Sufficiency {
@@ -19,7 +15,15 @@ export function countHits(timeline: Timeline): Sufficiency {
     freezes: hit('freeze'),
     overlaps: redeliveriesOf(timeline).filter(({ overlap }) => overlap).length,
     gracefulStops: [...timeline.workers.values()].filter((life) => life.stop !== null && life.stopping !== null).length,
+    // One that never answered again proves nothing: the run then ends for another reason.
+    brokerKills: timeline.hits.filter(
+      ({ type, jobs, fault }) => type === 'broker' && jobs.length > 0 && cameBack(timeline, fault),
+    ).length,
   }
+}
+
+function cameBack(timeline: Timeline, fault: string): boolean {
+  return timeline.hits.some((hit) => hit.type === 'broker-up' && hit.fault === fault)
 }
 
 /**
@@ -49,7 +53,7 @@ export function sufficiency(timeline: Timeline): Finding {
     judged: needed.length,
     of: needed.length,
     violations: [],
-    notes: needed.map(([goal]) => `${had[goal]} ${NAMES[goal]}`),
+    notes: needed.filter(([goal, least]) => least > 0 || had[goal] > 0).map(([goal]) => `${had[goal]} ${NAMES[goal]}`),
     idle: reasons.length > 0 ? `${met} of ${needed.length} goals met: ${reasons.join('; ')}` : null,
   })
 }
@@ -59,4 +63,5 @@ const NAMES: Readonly<Record<keyof Sufficiency, string>> = {
   freezes: 'freezes of workers with jobs in hand',
   overlaps: 'second deliveries while the first handler ran',
   gracefulStops: 'graceful stops',
+  brokerKills: 'kills of the broker with jobs in hand',
 }

@@ -315,7 +315,7 @@ describe('graceful-stop', () => {
 })
 
 describe('sufficiency', () => {
-  const goals = { kills: 1, freezes: 0, overlaps: 0, gracefulStops: 0 }
+  const goals = { kills: 1, freezes: 0, overlaps: 0, gracefulStops: 0, brokerKills: 0 }
 
   it('counts only what hit a job', () => {
     const made = script({ goals }).enqueue(10, 1).start(20, 'worker-1', 1)

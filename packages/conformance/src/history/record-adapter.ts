@@ -26,7 +26,13 @@ export interface RecordAdapterOptions {
   /** Told after a delivery was written down, before the worker gets it. */
   delivered?(delivery: { readonly lease: string; readonly job: string | null; readonly body: string }): void
   /** Told after a settlement was answered. */
-  settled?(answer: { readonly job: string | null; readonly settle: Settlement['kind']; readonly result: string }): void
+  settled?(answer: {
+    readonly job: string | null
+    readonly settle: Settlement['kind']
+    readonly result: string
+    /** Of a retry or release: how long it stays away. */
+    readonly delayMs: number
+  }): void
   /** True: do not renew this lease and answer `settled` all the same (the fault `lapse`). */
   forgeRenewal?(lease: string): boolean
 }
@@ -36,9 +42,10 @@ export interface RecordAdapterOptions {
  * something, and after it. Changes nothing else; `send` is recorded where the workload calls `enqueue`.
  */
 export function recordAdapter<Tx>(factory: AdapterFactory<Tx>, options: RecordAdapterOptions): AdapterFactory<Tx> {
+  // Outside: a factory that is opened twice must not give two leases one name.
+  let leases = 0
   return async (host) => {
     const inner = await factory(host)
-    let leases = 0
     const recorder = new Recorder(options, host, () => {
       leases += 1
       return `${options.history.proc}.${options.history.epoch}/${leases}`
@@ -135,7 +142,8 @@ class Recorder {
     const known = this.#known(delivery)
     const words = worded(answer)
     this.#write({ kind: 'settle.result', ...known, message, settle, ...words })
-    this.#options.settled?.({ job: known.job, settle, result: words.result })
+    const delayMs = 'delayMs' in settlement ? settlement.delayMs : 0
+    this.#options.settled?.({ job: known.job, settle, result: words.result, delayMs })
   }
 
   async extend(

@@ -115,6 +115,16 @@ export class ScriptedHistory {
     return this.at(atMs + 1, 'harness', { kind: 'worker.exit', ...exit })
   }
 
+  /** The broker was killed at `atMs` with these jobs in hand, and answered again at `upMs`. */
+  outage(atMs: number, upMs: number, jobs: readonly number[] = []): this {
+    const shared = { fault: `broker-kill-${atMs}`, worker: null, workerEpoch: null }
+    const hit = { kind: 'fault.hit' as const, ...shared }
+    this.at(atMs, 'harness', { kind: 'fault.inject', ...shared, type: 'broker', because: 'script' })
+    this.at(atMs, 'harness', { ...hit, type: 'broker', jobs: jobs.map((n) => `job-${n}`) })
+    this.at(upMs, 'harness', { kind: 'fault.inject', ...shared, type: 'broker-up', because: 'script' })
+    return this.at(upMs, 'harness', { ...hit, type: 'broker-up', jobs: [] })
+  }
+
   /** What is left: jobs by number, or null where the queue cannot be read. */
   census(atMs: number, waiting: readonly number[] | null = [], dead: readonly number[] = []): this {
     const ids = (list: readonly number[]) => list.map((n) => `job-${n}`)
@@ -147,5 +157,5 @@ export const SCRIPTED_RUN: RunFact = {
   dedupe: true,
   maxLapses: 5,
   stopWithinMs: 1_000,
-  goals: { kills: 0, freezes: 0, overlaps: 0, gracefulStops: 0 },
+  goals: { kills: 0, freezes: 0, overlaps: 0, gracefulStops: 0, brokerKills: 0 },
 }

@@ -68,6 +68,23 @@ export function lifeKey(proc: string, epoch: number): string {
   return `${proc}.${epoch}`
 }
 
+/** A time without a broker; monotonic ms. */
+export interface Outage {
+  readonly fault: string
+  readonly fromMs: number
+  /** When it answered again; the end of the history when it never did. */
+  readonly toMs: number
+}
+
+/** When the broker was down by a fault of ours, in time. */
+export function outagesOf(timeline: Timeline): readonly Outage[] {
+  const ups = new Map(timeline.hits.filter(({ type }) => type === 'broker-up').map(({ fault, atMs }) => [fault, atMs]))
+  const endMs = timeline.events.at(-1)?.atMs ?? 0
+  return timeline.injected
+    .filter(({ type }) => type === 'broker')
+    .map(({ fault, atMs }) => ({ fault, fromMs: atMs, toMs: ups.get(fault) ?? endMs }))
+}
+
 interface Draft {
   job: string
   n: number | null
