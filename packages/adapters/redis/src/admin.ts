@@ -5,21 +5,14 @@ import {
   type BrowseResult,
   type QueueStats,
 } from '@switchyard/core/adapter'
+import { createIORedisClient } from 'bullmq'
 import { type Context, runCall } from './context.ts'
 import { ADAPTER } from './errors.ts'
 import type { Backend } from './queues.ts'
-import { forScripts, transactionOn } from './transaction.ts'
+import { countJobs } from './scripts.ts'
 
-/** Jobs per transaction of a purge. */
+/** Jobs per script run of a purge. */
 const PURGE_BATCH = 1_000
-
-/** What counting finds; delayed jobs that are due count as ready, since the next take brings them. */
-interface Counts {
-  readonly waiting: number
-  readonly due: number
-  readonly delayed: number
-  readonly leased: number
-}
 
 /** Exact counts of one moment. */
 export function stats(context: Context, queue: string): Promise<QueueStats> {
@@ -28,7 +21,7 @@ export function stats(context: Context, queue: string): Promise<QueueStats> {
     const backend = context.queues.backend(queue)
     const asOf = context.host.clock.now()
     const [{ waiting, due, delayed, leased }, oldest] = await Promise.all([
-      count(context, backend),
+      countJobs(context.main.redis, backend),
       oldestMs(context, backend),
     ])
     const exact = (value: number) => ({ value, exact: true, asOf })
@@ -39,23 +32,6 @@ export function stats(context: Context, queue: string): Promise<QueueStats> {
       oldestReadyMs: { value: oldest, exact: false, asOf },
     }
   })
-}
-
-async function count(context: Context, backend: Backend): Promise<Counts> {
-  await context.main.pulse()
-  const multi = transactionOn(context.main.redis)
-  backend.execCommand(forScripts(multi), 'getCounts', [backend.toKey(''), 'wait', 'prioritized', 'active', 'delayed'])
-  // counts what is due before the given millisecond
-  backend.execCommand(forScripts(multi), 'getCounts', [
-    backend.toKey(''),
-    Math.floor(context.main.serverNow()) + 1,
-    'delayed',
-  ])
-  const [[allError, all] = [], [dueError, before] = []] = (await multi.exec()) ?? []
-  if (allError ?? dueError) throw allError ?? dueError
-  const [wait = 0, prioritized = 0, leased = 0, later = 0] = all as number[]
-  const [due = 0] = before as number[]
-  return { waiting: wait + prioritized, due, delayed: later - due, leased }
 }
 
 /** Of the job at the head: since it was sent or due, whichever is later. What was retried may have become ready after that. */
@@ -73,15 +49,10 @@ export function purge(context: Context, queue: string): Promise<void> {
     await context.queues.verify(queue)
     const backend = context.queues.backend(queue)
     const meta = backend.keys.meta ?? ''
+    const client = createIORedisClient(context.main.redis)
     for (let more = true; more; ) {
-      const multi = transactionOn(context.main.redis)
-      // BullMQ obliterates paused queues only: paused within the transaction, no crash can leave it so
-      multi.hset(meta, { paused: '1' })
-      backend.execCommand(forScripts(multi), 'obliterate', [meta, backend.toKey(''), PURGE_BATCH, 'force'])
-      multi.hdel(meta, 'paused')
-      const replies = (await multi.exec()) ?? []
-      for (const [error] of replies) if (error) throw error
-      more = Number(replies[1]?.[1]) === 1
+      const answer = await backend.execCommand(client, 'obliterate', [meta, backend.toKey(''), PURGE_BATCH, 'force'])
+      more = Number(answer) === 1
     }
   })
 }
@@ -119,7 +90,7 @@ async function idsOf(
     return ids
   }
   if (state === 'leased') return range('active', from, limit)
-  const { waiting, due } = await count(context, backend)
+  const { waiting, due } = await countJobs(context.main.redis, backend)
   if (state === 'delayed') return range('delayed', due + from, limit)
   const first = await range('wait', from, limit)
   const rest = Math.max(0, from - waiting)

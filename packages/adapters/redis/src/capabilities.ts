@@ -51,7 +51,7 @@ export function capabilitiesOf({ stalledIntervalMs }: Settings, survives: Durabi
       true,
       'consumers are listed in Redis for 15 s and come again every 5; a vanished one counts until then',
     ),
-    purge: native('all', "BullMQ's obliterate, a thousand jobs per transaction; leased ones too"),
+    purge: native('all', "BullMQ's obliterate, a thousand jobs per script run; leased ones too"),
     maxBodyBytes: emulated(MAX_BODY_BYTES, 'checked here; Redis takes 512 MiB'),
     sendBatch: emulated(SEND_BATCH, 'per MULTI: the server does nothing else meanwhile'),
     receivers: native(1, 'takes are sent together on one connection'),

@@ -19,6 +19,9 @@ import type { Backend, QueueShape } from './queues.ts'
 import { receiptOf, settleAll } from './settle.ts'
 import { Taker } from './taker.ts'
 
+/** Without prefetch, how long a message may lie here that came after its receive had been aborted. */
+const PARKED_MS = 500
+
 /** What consumers share besides the context. */
 export interface ConsumerServices {
   readonly context: Context
@@ -167,16 +170,21 @@ export class RedisConsumer implements Consumer<never> {
     return settleAll({ context: this.#context, shape, backend }, settlements)
   }
 
-  /** Freshly leased. What nobody receives for half a lease goes back, so that an abort at the wrong moment costs no lapse. */
+  /** Freshly leased. What nobody comes for goes back, so that an abort at the wrong moment costs no lapse and little time. */
   #hold(deliveries: readonly Delivery[]): void {
     for (const delivery of deliveries)
       this.#held.set(receiptOf(delivery).token, { delivery, given: false, doubtful: false })
     this.#cancelGiveBack()
-    this.#cancelGiveBack = this.#context.host.clock.schedule(this.#parts.options.leaseMs / 2, () => {
+    this.#cancelGiveBack = this.#context.host.clock.schedule(this.#patienceMs(), () => {
       const idle = [...this.#held.values()].filter(({ given }) => !given).map(({ delivery }) => delivery)
       for (const delivery of idle) this.#held.delete(receiptOf(delivery).token)
       void this.#giveBack(idle)
     })
+  }
+
+  #patienceMs(): number {
+    const { leaseMs, prefetch } = this.#parts.options
+    return prefetch > 0 ? leaseMs / 2 : Math.min(leaseMs / 2, PARKED_MS)
   }
 
   #give(delivery: Delivery): boolean {

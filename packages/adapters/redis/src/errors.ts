@@ -25,7 +25,7 @@ interface Verdict {
  */
 const TABLE: readonly (readonly [pattern: RegExp, verdict: Verdict])[] = [
   [
-    /^\S* ?(NOAUTH|WRONGPASS)|invalid username-password|Client sent AUTH|AUTH failed/i,
+    /\b(NOAUTH|WRONGPASS)\b|invalid username-password|Client sent AUTH|AUTH failed/i,
     { code: 'forbidden', hint: 'check user and password' },
   ],
   [/\bNOPERM\b|no permissions/, { code: 'forbidden', hint: 'the ACL of this user lacks a command or key' }],
@@ -85,6 +85,11 @@ export function toBrokerError(error: unknown, call: FailedCall): BrokerError {
     maybeApplied: call.writes && verdict.open === true,
     cause: error,
   })
+}
+
+/** In a MULTI, where ioredis does not notice: the script cache was emptied, and nothing was done. */
+export function saysNoScript(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('NOSCRIPT')
 }
 
 /** Our word for a native error. */

@@ -10,6 +10,9 @@ import { toJob, uniqueId } from './wire.ts'
 /** A lock that is renewed between WATCH and EXEC spoils the round: look again, so often at most. */
 const ROUNDS = 10
 
+/** What a move runs. */
+const SCRIPTS = ['addStandardJob', 'addDelayedJob', 'moveToFinished'] as const
+
 /** One move out of `from`, whose lease is `token`. */
 export interface Move {
   readonly id: string
@@ -113,14 +116,18 @@ export class Mover {
         return moves.map(() => 'lost')
       }
       const multi = transactionOn(redis)
+      // An emptied script cache would make ioredis run the script again outside of the MULTI: they are loaded inside of it.
       // Without memory the script that adds is refused, but not the one that completes: this one takes the whole MULTI with it.
       const [first] = live
+      for (const script of SCRIPTS) multi.script('LOAD', redis.scriptText(script))
       if (first !== undefined) multi.setrange(first.to.toKey('sy-fence'), 0, '')
       const places = live.map((move) => queueMove(multi, move, found[moves.indexOf(move)] as Found))
       // WATCH ended with its connection: on a new one EXEC would check nothing
       if (dropped) throw new Error('Connection is closed.')
       const replies = await multi.exec()
-      return replies === null ? null : this.#answers(moves, { live, places, replies: replies.slice(1) })
+      return replies === null
+        ? null
+        : this.#answers(moves, { live, places, replies: replies.slice(SCRIPTS.length + 1) })
     } finally {
       redis.off('close', drop)
     }

@@ -1,12 +1,13 @@
 import { BrokerError, type Message, type SendResult } from '@switchyard/core/adapter'
 import { type Context, faultOf, runCall } from './context.ts'
-import { ADAPTER } from './errors.ts'
+import { ADAPTER, saysNoScript } from './errors.ts'
 import { forgetCompleted } from './scripts.ts'
 import { forScripts, transactionOn } from './transaction.ts'
 import { refusalOf, toJob } from './wire.ts'
 
 /** Messages per MULTI: the server does nothing else meanwhile, about 15 ms. */
 export const SEND_BATCH = 250
+const SCRIPTS = ['addStandardJob', 'addDelayedJob'] as const
 const BATCH_BYTES = 8 * 1_024 * 1_024
 
 /** Stores messages; one answer each. */
@@ -46,7 +47,7 @@ async function add(
   messages: readonly Message[],
   dedupeMs: number,
 ): Promise<readonly SendResult[]> {
-  const answers = await addOnce(context, queue, messages)
+  const answers = await addAll(context, queue, messages)
   if (dedupeMs === 0) return answers
   // Completed ids leave with the next completion. Where none came, one that is past its window is forgotten here.
   const again: number[] = []
@@ -56,7 +57,7 @@ async function add(
       again.push(index)
   }
   if (again.length === 0) return answers
-  const retried = await addOnce(
+  const retried = await addAll(
     context,
     queue,
     again.map((index) => messages[index] as Message),
@@ -64,7 +65,26 @@ async function add(
   return answers.map((answer, index) => retried[again.indexOf(index)] ?? answer)
 }
 
-async function addOnce(context: Context, queue: string, messages: readonly Message[]): Promise<readonly SendResult[]> {
+/** Loads the scripts where their cache was emptied (SCRIPT FLUSH; Redis 7.4 also evicts): such a MULTI has added nothing. */
+async function addAll(context: Context, queue: string, messages: readonly Message[]): Promise<readonly SendResult[]> {
+  const answers = await addOnce(context, queue, messages)
+  const again = messages.filter((_, index) => answers[index] === 'no script')
+  if (again.length === 0) return answers as readonly SendResult[]
+  const { redis } = context.main
+  await Promise.all(SCRIPTS.map((name) => redis.script('LOAD', redis.scriptText(name))))
+  const retried = await addOnce(context, queue, again)
+  const fault = faultOf(context, new Error('NOSCRIPT'), { doing: 'send', queue, writes: true })
+  return answers.map((answer, index) => {
+    const final = answer === 'no script' ? retried[again.indexOf(messages[index] as Message)] : answer
+    return final === undefined || final === 'no script' ? fault : final
+  })
+}
+
+async function addOnce(
+  context: Context,
+  queue: string,
+  messages: readonly Message[],
+): Promise<readonly (SendResult | 'no script')[]> {
   const backend = context.queues.backend(queue)
   const multi = transactionOn(context.main.redis)
   for (const message of messages) {
@@ -75,6 +95,7 @@ async function addOnce(context: Context, queue: string, messages: readonly Messa
   return messages.map((message, index) => {
     const [[existsError, there] = [], [error, id] = []] = [replies[2 * index], replies[2 * index + 1]]
     const failed = existsError ?? error
+    if (saysNoScript(failed)) return 'no script'
     if (failed) return faultOf(context, failed, { doing: 'send', queue, writes: true })
     // another id: BullMQ's deduplication names the one that is there already
     return there === 1 || id !== message.id ? 'duplicate' : 'accepted'

@@ -28,10 +28,35 @@ redis.call('ZADD', KEYS[1], now + tonumber(ARGV[2]), ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return 1`
 
+/** Waiting, prioritised, leased, delayed, and how many of the delayed are due: of one moment, and also when memory is full. */
+const COUNT = `
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+return {
+  redis.call('LLEN', KEYS[1]), redis.call('ZCARD', KEYS[2]), redis.call('LLEN', KEYS[3]), redis.call('ZCARD', KEYS[4]),
+  redis.call('ZCOUNT', KEYS[4], '-inf', (now + 1) * 4096 - 1)
+}`
+
 /** Registers our own scripts on a connection; once. */
 export function defineScripts(redis: Redis): void {
+  redis.defineCommand('syCount', { lua: COUNT, numberOfKeys: 4 })
   redis.defineCommand('syForget', { lua: FORGET, numberOfKeys: 2 })
   redis.defineCommand('syAttend', { lua: ATTEND, numberOfKeys: 1 })
+}
+
+/** Counts of one moment; delayed jobs that are due are ready, since the next take brings them. */
+export interface Counts {
+  readonly waiting: number
+  readonly due: number
+  readonly delayed: number
+  readonly leased: number
+}
+
+/** Counts a queue by the clock of the server. */
+export async function countJobs(redis: Redis, { keys }: Backend): Promise<Counts> {
+  const lists = [keys.wait, keys.prioritized, keys.active, keys.delayed].map((key) => key ?? '')
+  const [wait = 0, prioritized = 0, leased = 0, all = 0, due = 0] = (await run(redis, 'syCount', lists)) as number[]
+  return { waiting: wait + prioritized, due, delayed: all - due, leased }
 }
 
 /** Forgets a completed id whose dedupe window is over, by the server's clock. False: there is nothing to forget. */

@@ -16,7 +16,8 @@ export interface ServerFacts {
 /** The oldest server accepted; tried on 7.0. */
 const OLDEST = [6, 2] as const
 
-const WHY: Readonly<Record<string, Durability>> = {
+/** By `appendfsync`, where an append-only file is kept (Redis documentation, "Redis persistence"; aof.c). */
+export const DURABILITIES: Readonly<Record<string, Durability>> = {
   always: native('power-loss', 'appendfsync always: every write is on disk before it is answered'),
   everysec: native(
     'broker-kill',
@@ -67,7 +68,7 @@ async function durability(redis: Redis, aof: boolean, evictsJobs: boolean): Prom
   // managed services often have no CONFIG
   const answer = await redis.config('GET', 'appendfsync').catch(() => [])
   const fsync = Array.isArray(answer) ? String(answer[1]) : 'unknown'
-  return WHY[fsync] ?? (WHY.unknown as Durability)
+  return DURABILITIES[fsync] ?? (DURABILITIES.unknown as Durability)
 }
 
 function refused(code: 'version' | 'unsupported', message: string): BrokerError {

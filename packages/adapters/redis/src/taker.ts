@@ -82,6 +82,8 @@ export class Taker {
         more = !round.empty && failure === undefined
       }
       this.#last = Math.max(1, taken.length)
+      // how far off that is must not depend on a clock of ours that was set since the last pulse
+      if (taken.length === 0 && this.#dueAt !== null) await context.main.pulse()
     } catch (error) {
       failure = error
     }

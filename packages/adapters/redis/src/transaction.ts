@@ -8,8 +8,7 @@ export type Reply = readonly [error: Error | null | undefined, result?: unknown]
 export interface Transaction extends Pick<IRedisTransaction, 'runCommand'> {
   exists(key: string): unknown
   del(key: string): unknown
-  hset(key: string, fields: Readonly<Record<string, string>>): unknown
-  hdel(key: string, field: string): unknown
+  script(word: 'LOAD', text: string): unknown
   setrange(key: string, offset: number, value: string): unknown
   zrem(key: string, member: string): unknown
   /** Null: something that was watched had changed, and nothing was applied. */
