@@ -1,3 +1,4 @@
+import { BrokerUnavailable } from '@switchyard/brokers'
 import { ChaosError, exitCodeOfError } from '@switchyard/chaos'
 import { BrokerError, EnqueueError, SwitchyardError } from '@switchyard/core'
 
@@ -16,6 +17,7 @@ export class UsageError extends Error {
 export function exitCodeFor(error: unknown): ExitCode {
   if (error instanceof UsageError) return EXIT.usage
   if (error instanceof ChaosError) return exitCodeOfError(error)
+  if (error instanceof BrokerUnavailable) return EXIT.infrastructure
   if (error instanceof EnqueueError) return EXIT.infrastructure
   if (error instanceof BrokerError)
     return error.code === 'invalid' || error.code === 'unsupported' ? EXIT.usage : EXIT.infrastructure

@@ -66,12 +66,12 @@ function commandTree(terminal: Terminal, answered: (code: ExitCode) => void): Co
     async (...all: Arguments) => {
       answered(await command(...all))
     }
-  const add = (parent: Command, usage: string, description: string): Command =>
+  const add = (parent: Command, usage: string, description: string, brokerHelp: string = BROKER_HELP): Command =>
     parent
       .command(usage)
       .description(description)
       .option('--config <file>', 'config file (default: switchyard.config.ts here or above)')
-      .option('--broker <url>', 'broker instead of SWITCHYARD_BROKER_URL and the config')
+      .option('--broker <url>', brokerHelp)
       .option('--json', 'one JSON document on standard output, stable by its version')
 
   add(program, 'worker', 'run the handlers of the config until SIGTERM or SIGINT')
@@ -105,6 +105,9 @@ function commandTree(terminal: Terminal, answered: (code: ExitCode) => void): Co
     .command('run <subject>')
     .description('run the clauses against the adapter that this module exports as `subject`')
     .option('--only <ids>', 'only these clauses, separated by commas; the report is then partial')
+    .option('--repeat <n>', 'every clause so many times: one that does not always end alike is flaky')
+    .option('--seed <n>', 'shuffle the clauses, from this number')
+    .option('--out <file>', 'save the report, for report and diff')
     .option('--json', 'machine readable')
     .action(run((subject, options) => conformanceRun(terminal, subject, options)))
   conformance
@@ -119,7 +122,7 @@ function commandTree(terminal: Terminal, answered: (code: ExitCode) => void): Co
     .action(run((options) => init(terminal, options)))
 
   const chaos = program.command('chaos').description('break workers on purpose and judge what happened')
-  add(chaos, 'run', 'one seeded run: kill, freeze and duplicate, then a verdict')
+  add(chaos, 'run', 'one seeded run: kill, freeze and duplicate, then a verdict', BROKER_WORD_HELP)
     .requiredOption('--app <module>', 'module that exports chaosApp')
     .option('--variant <name>', 'which handlers the app runs', 'careful')
     .option('--seed <n>', 'the plan is made from it', '1')
@@ -129,7 +132,12 @@ function commandTree(terminal: Terminal, answered: (code: ExitCode) => void): Co
     .option('--plan <file>', 'a stored plan.json instead of one from the seed')
     .option('--dir <folder>', 'where history, report.html and results.json go', '.switchyard/chaos')
     .action(run((options) => chaosRun(terminal, options)))
-  add(program, 'demo', 'the main job: the reference app under chaos must pass, its naive variant must be found out')
+  add(
+    program,
+    'demo',
+    'the main job: the reference app under chaos must pass, its naive variant must be found out',
+    BROKER_WORD_HELP,
+  )
     .option('--seed <n>', 'the plan is made from it', '1')
     .option('--jobs <n>', 'how many jobs (at least 500 for a verdict)')
     .option('--dir <folder>', 'where reports go', '.switchyard/demo')
@@ -137,12 +145,16 @@ function commandTree(terminal: Terminal, answered: (code: ExitCode) => void): Co
   return program
 }
 
+const BROKER_HELP = 'broker instead of SWITCHYARD_BROKER_URL and the config'
+const BROKER_WORD_HELP =
+  'redis, rabbitmq, sqs, postgres (a private server, killed and restarted in the run), sqlite, memory, or a URL (never killed)'
+
 function ownVersion(): string {
   const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
   return (JSON.parse(manifest) as { readonly version: string }).version
 }
 
-type Add = (parent: Command, usage: string, description: string) => Command
+type Add = (parent: Command, usage: string, description: string, brokerHelp?: string) => Command
 type Run = <Arguments extends readonly unknown[]>(
   command: (...all: Arguments) => Promise<ExitCode>,
 ) => (...all: Arguments) => Promise<void>

@@ -1,20 +1,11 @@
 import { dirname, isAbsolute, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { ConfigError, resolveBroker } from '@switchyard/core'
+import { resolveBroker } from '@switchyard/core'
 import type { AdapterFactory } from '@switchyard/core/adapter'
 
-/**
- * The adapter of a broker URL, looked for from the working directory, then from the app's own folder: the app brings the
- * adapters it is used with.
- */
-export async function brokerOfApp(url: string, appUrl: string): Promise<AdapterFactory> {
-  try {
-    return await resolveBroker(url, process.cwd())
-  } catch (error) {
-    const missing = error instanceof ConfigError && (error.cause as { code?: unknown })?.code === 'ERR_MODULE_NOT_FOUND'
-    if (!missing) throw error
-    return resolveBroker(url, dirname(fileURLToPath(appUrl)))
-  }
+/** The adapter of a broker URL, looked for from the app's own folder first: the app brings the adapters it is used with. */
+export function brokerOfApp(url: string, appUrl: string): Promise<AdapterFactory> {
+  return resolveBroker(url, dirname(fileURLToPath(appUrl)))
 }
 
 /** A file broker by its whole path, so that every process of a run opens the same file wherever it was found from. */

@@ -24,7 +24,7 @@ describe('decodePlan', () => {
     ['plan.sizes.jobs must be a whole number >= 0, not missing', { sizes: {} }],
     ['plan.sizes.workers must be at least 1', { sizes: { ...planFromSeed(1).sizes, workers: 0 } }],
     [
-      'plan.faults[0].do must be one of kill, freeze, lapse, stop, not "rm"',
+      'plan.faults[0].do must be one of kill, freeze, lapse, stop, broker-kill, not "rm"',
       { faults: [{ id: 'a', do: 'rm', at: {} }] },
     ],
     [

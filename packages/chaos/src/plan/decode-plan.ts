@@ -10,10 +10,11 @@ const SIZES: readonly (keyof PlanSizes)[] = [
   'freezes',
   'lapses',
   'stops',
+  'brokerKills',
 ]
-const GOALS: readonly (keyof Plan['goals'])[] = ['kills', 'freezes', 'overlaps', 'gracefulStops']
+const GOALS: readonly (keyof Plan['goals'])[] = ['kills', 'freezes', 'overlaps', 'gracefulStops', 'brokerKills']
 const POINTS: readonly unknown[] = ['start', 'effect', 'handled']
-const KINDS: readonly unknown[] = ['kill', 'freeze', 'lapse', 'stop']
+const KINDS: readonly unknown[] = ['kill', 'freeze', 'lapse', 'stop', 'broker-kill']
 
 /** A stored plan, read strictly; throws ChaosError `usage` that names the field. */
 export function decodePlan(value: unknown): Plan {
@@ -36,13 +37,28 @@ export function decodePlan(value: unknown): Plan {
   return value as Plan
 }
 
+/** Fields of a fault beside `id`, `do` and `at`. */
+const MORE: Readonly<Record<string, readonly string[]>> = {
+  freeze: ['leases'],
+  'broker-kill': ['downMs', 'flushFirst'],
+}
+
+/** Nobody is served meanwhile; a longer outage is another kind of run. */
+const MOST_DOWN_MS = 60_000
+
 function checkFault(value: unknown, where: string): unknown {
-  const freezes = typeof value === 'object' && value !== null && 'do' in value && value.do === 'freeze'
-  const fault = fieldsOf(value, where, freezes ? ['id', 'do', 'at', 'leases'] : ['id', 'do', 'at'])
+  const kind = typeof value === 'object' && value !== null && 'do' in value ? String(value.do) : ''
+  const more = Object.hasOwn(MORE, kind) ? (MORE[kind] ?? []) : []
+  const fault = fieldsOf(value, where, ['id', 'do', 'at', ...more])
   if (typeof fault.id !== 'string' || fault.id === '') bad(`${where}.id`, 'must be text', fault.id)
   if (!KINDS.includes(fault.do)) bad(`${where}.do`, `must be one of ${KINDS.join(', ')}`, fault.do)
-  if (freezes && !(typeof fault.leases === 'number' && fault.leases > 0 && fault.leases <= 100)) {
+  if (kind === 'freeze' && !(typeof fault.leases === 'number' && fault.leases > 0 && fault.leases <= 100)) {
     bad(`${where}.leases`, 'must be a number of leases above 0, at most 100', fault.leases)
+  }
+  if (kind === 'broker-kill') {
+    count(fault.downMs, `${where}.downMs`)
+    if ((fault.downMs as number) > MOST_DOWN_MS) bad(`${where}.downMs`, `must be at most ${MOST_DOWN_MS}`, fault.downMs)
+    if (typeof fault.flushFirst !== 'boolean') bad(`${where}.flushFirst`, 'must be true or false', fault.flushFirst)
   }
   const at = fieldsOf(fault.at, `${where}.at`, ['point', 'nth'])
   if (!POINTS.includes(at.point)) bad(`${where}.at.point`, `must be one of ${POINTS.join(', ')}`, at.point)

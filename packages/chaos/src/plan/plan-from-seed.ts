@@ -11,6 +11,7 @@ export const DEMO_SIZES: PlanSizes = {
   freezes: 2,
   lapses: 12,
   stops: 2,
+  brokerKills: 0,
 }
 
 /** Faults fall into this part of the run: it must be warm before, and must be able to heal after. */
@@ -23,20 +24,36 @@ const POINTS: Readonly<Record<PlannedFault['do'], readonly CrashPoint[]>> = {
   freeze: ['effect', 'handled', 'handled'],
   lapse: ['start', 'handled', 'handled', 'handled'],
   stop: ['start', 'handled'],
+  'broker-kill': ['start', 'effect', 'handled', 'handled'],
+}
+
+/** A broker stays away for so long, and as long as it takes to start. */
+const DOWN_MS = { least: 200, most: 1_500 }
+
+/** What the plan must know of the broker that it is for. */
+export interface PlanBroker {
+  /** See the fault `broker-kill`. */
+  readonly flushFirst?: boolean
+  /** A second delivery while the first handler runs can be made by lost renewals. Elsewhere only the broker's end makes one. */
+  readonly timedLease?: boolean
 }
 
 /**
  * Draws a plan. Throws RangeError for sizes that cannot hold their faults: every fault needs progress of its own, and a worker
  * that replaces a killed one needs some to be alive.
  */
-export function planFromSeed(seed: number, sizes: Partial<PlanSizes> = {}): Plan {
+export function planFromSeed(seed: number, sizes: Partial<PlanSizes> = {}, broker: PlanBroker = {}): Plan {
+  const { flushFirst = false, timedLease = true } = broker
   if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`A seed is a whole number >= 0, not ${seed}.`)
-  const all: PlanSizes = { ...DEMO_SIZES, ...sizes }
+  const wanted: PlanSizes = { ...DEMO_SIZES, ...sizes }
+  const all = timedLease ? wanted : { ...wanted, lapses: 0 }
   const kinds: PlannedFault['do'][] = [
     ...Array<'kill'>(all.kills).fill('kill'),
     ...Array<'freeze'>(all.freezes).fill('freeze'),
     ...Array<'lapse'>(all.lapses).fill('lapse'),
     ...Array<'stop'>(all.stops).fill('stop'),
+    // Last, so that plans without them are what they were.
+    ...Array<'broker-kill'>(all.brokerKills).fill('broker-kill'),
   ]
   const room = Math.floor(all.jobs * (UNTIL - FROM))
   if (kinds.length > room) {
@@ -56,19 +73,25 @@ export function planFromSeed(seed: number, sizes: Partial<PlanSizes> = {}): Plan
     const number = (counts.get(kind) ?? 0) + 1
     counts.set(kind, number)
     const id = `${kind}-${number}`
-    return kind === 'freeze' ? { id, do: kind, at, leases: 1.5 + chance() } : { id, do: kind, at }
+    if (kind === 'freeze') return { id, do: kind, at, leases: 1.5 + chance() }
+    if (kind !== 'broker-kill') return { id, do: kind, at }
+    const downMs = Math.round(DOWN_MS.least + chance() * (DOWN_MS.most - DOWN_MS.least))
+    return { id, do: kind, at, downMs, flushFirst }
   })
-  return { v: 1, seed, sizes: all, faults, goals: goalsOf(all) }
+  return { v: 1, seed, sizes: all, faults, goals: goalsOf(all, timedLease) }
 }
 
 /** What must be reached of what is planned: most of it, since the last faults may meet a worker that is just dying. */
-function goalsOf(sizes: PlanSizes): Plan['goals'] {
+function goalsOf(sizes: PlanSizes, timedLease: boolean): Plan['goals'] {
   const most = (planned: number) => Math.floor(planned * 0.84)
   return {
     kills: most(sizes.kills),
     freezes: Math.ceil(sizes.freezes / 2),
-    overlaps: most(sizes.lapses),
+    // Handlers that are held over an outage: at least one of each.
+    overlaps: timedLease ? most(sizes.lapses) : sizes.brokerKills,
     gracefulStops: Math.min(1, sizes.stops),
+    // The broker is always there to be hit.
+    brokerKills: sizes.brokerKills,
   }
 }
 

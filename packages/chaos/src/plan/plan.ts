@@ -21,6 +21,17 @@ export type PlannedFault =
   | { readonly id: string; readonly do: 'lapse'; readonly at: Trigger }
   /** SIGTERM: a graceful stop under load. */
   | { readonly id: string; readonly do: 'stop'; readonly at: Trigger }
+  /**
+   * SIGKILL of the broker, and its start on the same port and data after `downMs`. `flushFirst`: wait until freshly declared queues
+   * would survive it (RunningBroker.flush); that loss of RabbitMQ before 3.13 (rabbitmq/ra#443) is then not in this run.
+   */
+  | {
+      readonly id: string
+      readonly do: 'broker-kill'
+      readonly at: Trigger
+      readonly downMs: number
+      readonly flushFirst: boolean
+    }
 
 /** How large a run is. */
 export interface PlanSizes {
@@ -33,6 +44,8 @@ export interface PlanSizes {
   readonly freezes: number
   readonly lapses: number
   readonly stops: number
+  /** Only for a broker that was started for the run. */
+  readonly brokerKills: number
 }
 
 /** Everything about a run that is decided before it: plain data from a seed, to be stored, edited and run again. */

@@ -1,5 +1,5 @@
 import type { ExecutionTrail, FaultKind, Timeline, WorkerLife } from '@switchyard/conformance/history'
-import { lifeKey } from '@switchyard/conformance/history'
+import { lifeKey, outagesOf } from '@switchyard/conformance/history'
 
 /** What came of one run of a handler. */
 export type BarOutcome = 'settled' | 'failed' | 'cut' | 'lost' | 'open'
@@ -57,6 +57,8 @@ export interface LaneFault {
 export interface LaneLayout {
   readonly lengthMs: number
   readonly lanes: readonly Lane[]
+  /** When the broker was down; null: it was never killed. */
+  readonly outages: readonly Span[] | null
   readonly faults: readonly LaneFault[]
   /** Settled jobs in each of equal bins. */
   readonly throughput: readonly number[]
@@ -95,15 +97,19 @@ export function layOutLanes(timeline: Timeline): LaneLayout {
     const frozen = own.flatMap((life) => frozenSpans(life, from, to))
     return { proc, rows: Math.max(1, rows.length), lives: own.map((life) => lifeSpan(life, from, to)), frozen, bars }
   })
-  const hits = new Map(timeline.hits.map((hit) => [hit.fault, hit.jobs.length]))
+  const hits = new Map(
+    timeline.hits.filter(({ type }) => type !== 'broker-up').map((hit) => [hit.fault, hit.jobs.length]),
+  )
+  const outages = outagesOf(timeline).map(({ fromMs, toMs }) => ({ fromMs: fromMs - from, toMs: toMs - from }))
   const faults = timeline.injected
-    .filter(({ type }) => type !== 'thaw')
+    .filter(({ type }) => type !== 'thaw' && type !== 'broker-up')
     .map(({ fault, type, worker, atMs, because }): LaneFault => {
       return { id: fault, type, proc: worker, atMs: atMs - from, because, hit: hits.get(fault) ?? 0 }
     })
   return {
     lengthMs: Math.max(1, to - from),
     lanes,
+    outages: outages.length === 0 ? null : outages,
     faults,
     throughput: bins(timeline, from, to),
     drawn: kept.length,

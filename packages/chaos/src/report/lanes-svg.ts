@@ -1,11 +1,12 @@
 import { html, type Markup } from './escape-html.ts'
-import type { BarOutcome, Lane, LaneBar, LaneFault, LaneLayout } from './lane-layout.ts'
+import type { BarOutcome, Lane, LaneBar, LaneFault, LaneLayout, Span } from './lane-layout.ts'
 
 const TOP = 74
 const THROUGHPUT_HEIGHT = 44
 const ROW = 9
 const LANE_PAD = 8
 const LANE_GAP = 12
+const BROKER_HEIGHT = 34
 
 const OUTCOMES: Readonly<Record<BarOutcome, string>> = {
   settled: 'completed',
@@ -21,7 +22,7 @@ const OUTCOMES: Readonly<Record<BarOutcome, string>> = {
  */
 export function lanesSvg(layout: LaneLayout): Markup {
   const x = (ms: number): string => `${((100 * Math.max(0, ms)) / layout.lengthMs).toFixed(4)}%`
-  let y = TOP
+  let y = TOP + brokerHeight(layout)
   const placed = layout.lanes.map((lane) => {
     const at = { lane, y, height: lane.rows * ROW + 2 * LANE_PAD }
     y += at.height + LANE_GAP
@@ -32,6 +33,7 @@ export function lanesSvg(layout: LaneLayout): Markup {
   return html`<svg class="lanes" role="img" aria-label="Workers, jobs and faults over time" height="${height}" width="100%">
 <g class="axis">${ticks(layout.lengthMs).map((ms) => tick(ms, x(ms), height))}</g>
 ${throughput(layout)}
+${layout.outages === null ? '' : brokerLane(layout.outages, x, height)}
 ${placed.map((place) => laneOf(place.lane, place.y, place.height, x))}
 <g class="faults">${layout.faults.map((fault) => mark(fault, byProc.get(fault.proc ?? ''), x))}</g>
 </svg>`
@@ -39,7 +41,11 @@ ${placed.map((place) => laneOf(place.lane, place.y, place.height, x))}
 
 /** Names of the lanes with the vertical place of each, for the column that does not scroll. */
 export function laneNames(layout: LaneLayout): Markup {
-  let y = TOP
+  let y = TOP + brokerHeight(layout)
+  const broker =
+    layout.outages === null
+      ? ''
+      : html`<div style="top:${TOP}px;height:${BROKER_HEIGHT}px"><b>broker</b><span>down ${layout.outages.length} times</span></div>`
   const names = layout.lanes.map((lane) => {
     const height = lane.rows * ROW + 2 * LANE_PAD
     const at = y
@@ -47,10 +53,23 @@ export function laneNames(layout: LaneLayout): Markup {
     const lives = lane.lives.length === 1 ? '1 process' : `${lane.lives.length} processes`
     return html`<div style="top:${at}px;height:${height}px"><b>${lane.proc}</b><span>${lives}</span></div>`
   })
-  return html`<div class="names" style="height:${y + 4}px"><div style="top:20px;height:${THROUGHPUT_HEIGHT}px"><b>completed</b><span>over time</span></div>${names}</div>`
+  return html`<div class="names" style="height:${y + 4}px"><div style="top:20px;height:${THROUGHPUT_HEIGHT}px"><b>completed</b><span>over time</span></div>${broker}${names}</div>`
 }
 
 type Scale = (ms: number) => string
+
+function brokerHeight({ outages }: LaneLayout): number {
+  return outages === null ? 0 : BROKER_HEIGHT + LANE_GAP
+}
+
+/** Up and down; what fell into an outage is shaded over all lanes. */
+function brokerLane(outages: readonly Span[], x: Scale, height: number): Markup {
+  return html`<g class="broker"><rect class="up" x="0" y="${TOP}" width="100%" height="${BROKER_HEIGHT}" rx="3"><title>the broker answers</title></rect>
+${outages.map(
+  ({ fromMs, toMs }) =>
+    html`<rect class="shade" x="${x(fromMs)}" y="${TOP}" width="${x(toMs - fromMs)}" height="${height - TOP}"/><rect class="down" x="${x(fromMs)}" y="${TOP}" width="${x(toMs - fromMs)}" height="${BROKER_HEIGHT}"><title>killed at ${seconds(fromMs)}, answered again at ${seconds(toMs)}: ${seconds(toMs - fromMs)}</title></rect>`,
+)}</g>`
+}
 
 function laneOf(lane: Lane, y: number, height: number, x: Scale): Markup {
   const width = (fromMs: number, toMs: number) => x(toMs - fromMs)
@@ -77,7 +96,7 @@ function barOf(bar: LaneBar, y: number, x: Scale): Markup {
 
 /** A kill is drawn over its whole lane, every other fault as a flag above it. */
 function mark(fault: LaneFault, place: { readonly y: number; readonly height: number } | undefined, x: Scale): Markup {
-  const [y, height] = place === undefined ? [TOP, 0] : [place.y, place.height]
+  const [y, height] = place === undefined ? [TOP, fault.type === 'broker' ? BROKER_HEIGHT : 0] : [place.y, place.height]
   const label = `${fault.id}: ${fault.because}; ${fault.hit} jobs in hand`
   const at = x(fault.atMs)
   return html`<svg class="fault ${fault.type}" x="${at}" y="${y - 9}" overflow="visible"><title>${label}</title><line x1="0" y1="5" x2="0" y2="${height + 9}"/>${FLAGS[fault.type] ?? FLAGS.lapse}</svg>`
@@ -88,6 +107,7 @@ const FLAGS: Readonly<Record<string, Markup>> = {
   freeze: html`<rect x="-4" y="0" width="3" height="8"/><rect x="1" y="0" width="3" height="8"/>`,
   lapse: html`<circle cx="0" cy="4" r="3.5"/>`,
   stop: html`<path d="M-4 0 H4 L0 8 Z"/>`,
+  broker: html`<path d="M-4 0 L4 8 M4 0 L-4 8"/>`,
 }
 
 function tick(ms: number, x: string, height: number): Markup {

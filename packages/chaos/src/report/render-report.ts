@@ -7,6 +7,7 @@ import {
   timelineOf,
   type Violation,
 } from '@switchyard/conformance/history'
+import type { PlannedFault } from '../plan/plan.ts'
 import type { ChaosRun } from './chaos-run.ts'
 import { html, type Markup } from './escape-html.ts'
 import { type LaneLayout, layOutLanes } from './lane-layout.ts'
@@ -57,6 +58,7 @@ function tiles(results: Results): Markup {
     [again.length, 'second starts'],
     [hits.overlaps, 'while the first ran'],
     [hits.gracefulStops, 'graceful stops'],
+    ...(results.goals.brokerKills > 0 ? [[hits.brokerKills, 'kills of the broker'] as const] : []),
   ]
   return html`<div class="tiles">${shown.map(([value, label]) => html`<div><b>${value}</b><span>${label}</span></div>`)}</div>`
 }
@@ -110,7 +112,7 @@ function factsOf(event: HistoryEvent): string {
 
 function picture(layout: LaneLayout): Markup {
   const missing = layout.of - layout.drawn
-  return html`<div class="legend"><span><i class="k-life"></i>process alive</span><span><i class="k-stopping"></i>stopping</span><span><i class="k-frozen"></i>frozen</span>
+  return html`<div class="legend"><span><i class="k-life"></i>process alive</span><span><i class="k-stopping"></i>stopping</span><span><i class="k-frozen"></i>frozen</span>${layout.outages === null ? '' : html`<span><i class="k-down"></i>broker down</span>`}
 <span><i class="k-settled"></i>completed</span><span><i class="k-failed"></i>failed</span><span><i class="k-cut"></i>cut by a kill</span><span><i class="k-lost"></i>ended without its lease</span><span><i class="k-again"></i>started again</span>
 <span><svg class="fault kill"><path d="M2 2 L10 10 M10 2 L2 10"/></svg>kill</span><span><svg class="fault freeze"><rect x="1" y="2" width="3" height="8"/><rect x="6" y="2" width="3" height="8"/></svg>freeze</span><span><svg class="fault lapse"><circle cx="6" cy="6" r="4"/></svg>renewals lost</span><span><svg class="fault stop"><path d="M1 2 H11 L6 10 Z"/></svg>SIGTERM</span>
 <label>Stretch <input id="zoom" type="range" min="1" max="30" value="1" step="0.5"></label></div>
@@ -134,9 +136,16 @@ function faults(layout: LaneLayout, run: ChaosRun): Markup {
   const rows = run.plan.faults.map((planned) => {
     const fault = done.get(planned.id)
     const hit = fault === undefined ? html`<span class="soft">never came about</span>` : `${fault.hit} jobs in hand`
-    return html`<tr><td>${planned.id}</td><td>${planned.do}</td><td>at ${planned.at.point} ${planned.at.nth}</td><td class="num">${fault === undefined ? '' : seconds(fault.atMs)}</td><td>${fault?.proc ?? ''}</td><td>${hit}</td></tr>`
+    return html`<tr><td>${planned.id}</td><td>${planned.do}</td><td>at ${planned.at.point} ${planned.at.nth}${more(planned)}</td><td class="num">${fault === undefined ? '' : seconds(fault.atMs)}</td><td>${fault === undefined ? '' : (fault.proc ?? 'broker')}</td><td>${hit}</td></tr>`
   })
   return html`<div class="wide"><table><thead><tr><th>Fault</th><th>Kind</th><th>Planned</th><th>At</th><th>Worker</th><th>Hit</th></tr></thead><tbody>${rows}</tbody></table></div>`
+}
+
+/** What else the plan says of a fault. */
+function more(planned: PlannedFault): string {
+  if (planned.do === 'freeze') return `, for ${planned.leases.toFixed(1)} leases`
+  if (planned.do !== 'broker-kill') return ''
+  return `, down for ${planned.downMs} ms${planned.flushFirst ? ', once its queues are on disk' : ''}`
 }
 
 function environment(run: ChaosRun, results: Results): Markup {

@@ -37,7 +37,7 @@ td.num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}td 
 .bar{fill:var(--settled);stroke:var(--settled);stroke-width:.8}.bar.failed{fill:var(--failed);stroke:var(--failed)}.bar.cut{fill:var(--cut);stroke:var(--cut)}.bar.lost{fill:var(--lost);stroke:var(--lost)}.bar.open{fill:var(--open);stroke:var(--open)}
 .bar.again{stroke:var(--ink);stroke-width:1.4}.picking .bar{opacity:.16}.picking .bar.lit{opacity:1;stroke:var(--ink);stroke-width:2}
 .fault{stroke:var(--kill);stroke-width:1.6;fill:none}.fault line{opacity:.75;stroke-width:1.2}.freeze{stroke:none;fill:var(--stop)}.freeze line{stroke:var(--stop)}.fault.lapse{stroke:none;fill:var(--lapse)}.fault.lapse line{stroke:none}.fault.stop{stroke:none;fill:var(--stop)}.fault.stop line{stroke:var(--stop);stroke-dasharray:3 2}
-.k-settled{background:var(--settled)}.k-failed{background:var(--failed)}.k-cut{background:var(--cut)}.k-lost{background:var(--lost)}.k-again{border:2px solid var(--ink)}.k-life{background:var(--life)}.k-frozen{background:var(--frozen)}.k-stopping{background:var(--stopping)}
+.broker .up{fill:var(--okbg)}.broker .down{fill:var(--kill)}.broker .shade{fill:var(--kill);opacity:.1}.k-down{background:var(--kill)}.k-settled{background:var(--settled)}.k-failed{background:var(--failed)}.k-cut{background:var(--cut)}.k-lost{background:var(--lost)}.k-again{border:2px solid var(--ink)}.k-life{background:var(--life)}.k-frozen{background:var(--frozen)}.k-stopping{background:var(--stopping)}
 @media print{body{max-width:none}details{display:block}}
 `)
 

@@ -11,6 +11,8 @@ export class ChildLife implements FaultTarget {
   readonly active: Map<string, string> = new Map()
   /** Executions held by a lapse, with what lets them go. */
   readonly holding: Map<string, () => void> = new Map()
+  /** Jobs whose handlers have ended and whose settlements are not answered yet. */
+  readonly settling: Set<string> = new Set()
   ready = false
   stopping = false
   killed = false

@@ -9,6 +9,8 @@ const at = (more: Partial<FaultMoment> = {}, target: Partial<FaultMoment['target
   point: 'handled',
   frozen: false,
   heldElsewhere: false,
+  brokerDown: false,
+  stoppingElsewhere: false,
   runs: 1,
   ...more,
   target: { proc: 'worker-1', stopping: false, held: 0, slots: 4, ...target },

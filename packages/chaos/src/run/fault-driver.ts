@@ -18,6 +18,10 @@ export interface FaultMoment {
   readonly frozen: boolean
   /** Another worker holds jobs of lapses. One at a time, or nobody could be killed meanwhile. */
   readonly heldElsewhere: boolean
+  /** The broker is being killed, is dead, or is starting. */
+  readonly brokerDown: boolean
+  /** Some worker is stopping gracefully: it needs a broker to give back to. */
+  readonly stoppingElsewhere: boolean
   /** How often this job has been started, as far as the harness knows. */
   readonly runs: number
 }
@@ -59,16 +63,20 @@ export class FaultDriver {
 /** A job that meets more faults than this would die of them (crash loop) and say nothing about its handler. */
 const MAX_RUNS = 3
 
-function suits(fault: PlannedFault, { target, frozen, heldElsewhere, runs }: FaultMoment): boolean {
+function suits(fault: PlannedFault, moment: FaultMoment): boolean {
+  const { target, frozen, heldElsewhere, brokerDown, stoppingElsewhere, runs } = moment
   if (target.stopping || runs > MAX_RUNS) return false
   switch (fault.do) {
     case 'kill':
-    case 'stop':
       return target.held === 0
+    case 'stop':
+      return target.held === 0 && !brokerDown
+    case 'broker-kill':
+      return !brokerDown && !stoppingElsewhere
     case 'freeze':
       return !frozen && target.held === 0
     case 'lapse':
       // One slot stays free, and a job is lapsed in its first run only, so that the overlap is its own.
-      return runs === 1 && !heldElsewhere && target.held < target.slots - 1
+      return runs === 1 && !heldElsewhere && !brokerDown && target.held < target.slots - 1
   }
 }

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import type { HistoryFact, HistoryWriter } from '@switchyard/conformance/history'
 import { systemClock } from '@switchyard/core'
-import type { Adapter, Clock } from '@switchyard/core/adapter'
+import { type Adapter, BrokerError, type Clock } from '@switchyard/core/adapter'
 import type { ChaosApp, ChaosSinks } from '../app/chaos-app.ts'
 import type { Plan } from '../plan/plan.ts'
 import type { ChildMessage } from '../worker/control-messages.ts'
@@ -10,6 +10,7 @@ import { ChaosError } from './chaos-error.ts'
 import type { ChildLife } from './child-life.ts'
 import { effectRecorder, startLedger } from './effect-ledger.ts'
 import { FaultSquad } from './fault-squad.ts'
+import { JobTally } from './job-tally.ts'
 import type { ChaosOptions } from './run-chaos.ts'
 import type { RunProgress } from './run-progress.ts'
 import { countOf, queuesOf, takeCensus } from './take-census.ts'
@@ -25,6 +26,22 @@ const POLL_MS = 150
 
 /** Longest time that a stopped worker may take for the rest: closing its connections, ending its process. */
 const RETURN_MS = 5_000
+
+/** From the start to rest, and more for each outage. */
+const DEADLINE_MS = 180_000
+const OUTAGE_MS = 45_000
+
+/** While brokers are killed the producer stays this close to the workers, so that it meets the outages too. */
+const WINDOW = 120
+/** So many enqueues are let go at the moment of a kill. */
+const BURST = 12
+
+/** A broker that counts its queues is waited for so long. */
+const CENSUS_PATIENCE_MS = 30_000
+const CENSUS_PAUSE_MS = 500
+
+/** Longest wait that is planned for a lapse; an adapter may declare far more for connections that vanish silently. */
+const MOST_LAPSE_MS = 4_000
 
 /** What a harness works with; `runChaos` fills it in. */
 export interface HarnessParts {
@@ -45,17 +62,26 @@ export class Harness {
   readonly #clock: Clock = systemClock
   readonly #squad: FaultSquad
   readonly #failure = new AbortController()
-  readonly #completed = new Set<string>()
-  readonly #dead = new Set<string>()
+  readonly #tally = new JobTally()
   #fleet: WorkerFleet | null = null
   #phase: RunProgress['phase'] = 'warm'
-  #enqueued = 0
   #produced = false
 
   constructor(parts: HarnessParts) {
     this.#parts = parts
-    const { plan, writer: history } = parts
-    this.#squad = new FaultSquad({ plan, history, clock: this.#clock, fleet: () => this.#fleet as WorkerFleet })
+    const { plan, writer: history, adapter, options } = parts
+    const { lease, maxLapseLateMs } = adapter.capabilities
+    this.#squad = new FaultSquad({
+      plan,
+      history,
+      clock: this.#clock,
+      fleet: () => this.#fleet as WorkerFleet,
+      broker: options.server ?? null,
+      holdOverOutage: lease.value === 'connection',
+      lapseWithinMs: plan.sizes.leaseMs + Math.min(MOST_LAPSE_MS, maxLapseLateMs.value),
+      onBrokerDown: () => this.#tellDone(BURST),
+      onTrouble: (error) => this.#fail(error),
+    })
   }
 
   async run(): Promise<void> {
@@ -83,6 +109,7 @@ export class Harness {
       this.#phase = 'heal'
       await fleet.retire(this.#clock, STOP_GRACE_MS + ABORT_GRACE_MS + RETURN_MS)
       await fleet.end()
+      await this.#squad.outageOver()
       await this.#census()
       await sinks.finish?.(recorder)
     } finally {
@@ -112,6 +139,7 @@ export class Harness {
         leaseMs,
         stopGraceMs: STOP_GRACE_MS,
         abortGraceMs: ABORT_GRACE_MS,
+        window: sizes.brokerKills > 0 ? WINDOW : null,
       },
       onMessage: (life, message) => this.#hear(life, message),
       onExit: (life) => this.#gone(life),
@@ -121,13 +149,18 @@ export class Harness {
   }
 
   #hear(life: ChildLife, message: ChildMessage): void {
-    if (message.t === 'at') this.#squad.arrived(life, message)
-    else if (message.t === 'ended') this.#squad.ended(life, message.execution)
-    else if (message.t === 'ready') life.ready = true
-    else if (message.t === 'enqueued') this.#enqueued += 1
-    else if (message.t === 'settled' && message.result === 'settled') {
-      if (message.settle === 'complete') this.#completed.add(message.job)
-      if (message.settle === 'move') this.#dead.add(message.job)
+    if (message.t === 'at') {
+      if (message.point === 'start') this.#tally.started(message.job)
+      this.#squad.arrived(life, message)
+    } else if (message.t === 'ended') {
+      life.settling.add(message.job)
+      this.#squad.ended(life, message.execution)
+    } else if (message.t === 'ready') life.ready = true
+    else if (message.t === 'enqueued') this.#tally.accepted(message.result === 'ok' ? message.job : null)
+    else if (message.t === 'settled') {
+      life.settling.delete(message.job)
+      this.#tally.settled(message, this.#clock.now())
+      this.#tellDone(0)
     }
     if (this.#phase === 'warm' && this.#squad.struck) {
       this.#phase = 'chaos'
@@ -135,7 +168,15 @@ export class Harness {
     }
   }
 
+  /** Lets the producer go on. */
+  #tellDone(more: number): void {
+    if (this.#parts.plan.sizes.brokerKills === 0) return
+    const producer = [...(this.#fleet?.lives ?? [])].find((life) => life.proc === 'producer')
+    if (producer !== undefined) this.#fleet?.send(producer, { t: 'done', done: this.#tally.done + more })
+  }
+
   #gone(life: ChildLife): void {
+    this.#tally.orphaned(life.settling)
     for (const release of [...life.holding.values()]) release()
     life.active.clear()
     this.#tell()
@@ -149,7 +190,7 @@ export class Harness {
   /** Everything enqueued, nothing left in a queue, nobody frozen or held; and still so a lease later, so that zombies have woken. */
   async #rest(): Promise<void> {
     const { options, plan, adapter, app, startedAt } = this.#parts
-    const deadline = startedAt + (options.deadlineMs ?? 180_000)
+    const deadline = startedAt + (options.deadlineMs ?? DEADLINE_MS + OUTAGE_MS * plan.sizes.brokerKills)
     const queues = [...queuesOf(app.jobs)].filter(([, role]) => role === 'queue').map(([queue]) => queue)
     let quietSince: number | null = null
     for (;;) {
@@ -159,35 +200,56 @@ export class Harness {
       const now = this.#clock.now()
       if (now > deadline) return this.#mark('deadline')
       const busy = [...(this.#fleet?.lives ?? [])].some((life) => life.active.size > 0 || life.frozen || life.held > 0)
-      if (!this.#produced || busy || !(await this.#empty(adapter, queues))) quietSince = null
-      else quietSince ??= now
-      if (quietSince !== null && now - quietSince >= plan.sizes.leaseMs * 1.25) return
+      const empty = this.#produced && !busy && !this.#squad.brokerDown ? await this.#empty(adapter, queues) : 'no'
+      if (empty === 'no') quietSince = null
+      else {
+        quietSince ??= now
+        const certain = quietSince + plan.sizes.leaseMs * 1.25
+        if (now >= (empty === 'yes' ? certain : Math.max(certain, this.#tally.restAt(quietSince)))) return
+      }
     }
   }
 
-  async #empty(adapter: Adapter, queues: readonly string[]): Promise<boolean> {
+  /** `perhaps`: nothing that the broker can count is there, but it does not count everything, or not exactly. */
+  async #empty(adapter: Adapter, queues: readonly string[]): Promise<'yes' | 'no' | 'perhaps'> {
+    let exact = true
     for (const queue of queues) {
-      const { count } = await countOf(adapter, queue)
-      if (count !== 0) return false
+      try {
+        const counted = await countOf(adapter, queue)
+        if (counted.count !== 0) return 'no'
+        exact &&= counted.exact
+      } catch (error) {
+        // A broker that is just coming back; one that stays away ends at the deadline.
+        if (error instanceof BrokerError && error.retryable) return 'no'
+        throw error
+      }
     }
-    return true
+    return exact ? 'yes' : 'perhaps'
   }
 
   /** Twice, until two agree: a count that lags behind would lose or invent jobs. */
   async #census(): Promise<void> {
-    const { adapter, app, plan, writer } = this.#parts
     this.#phase = 'census'
     this.#mark('census')
-    const { leaseMs } = plan.sizes
+    await Promise.all([...queuesOf(this.#parts.app.jobs)].map(([queue, role]) => this.#censusOf(queue, role)))
+  }
+
+  async #censusOf(queue: string, role: 'queue' | 'dead'): Promise<void> {
+    const { adapter, writer } = this.#parts
     const jobOf = (body: string): string | null => readEnvelope(body)?.job ?? null
-    for (const [queue, role] of queuesOf(app.jobs)) {
-      let before = ''
-      for (let round = 0; round < 4; round += 1) {
-        const fact = await takeCensus({ adapter, clock: this.#clock, queue, role, leaseMs, jobOf })
+    const until = this.#clock.now() + CENSUS_PATIENCE_MS
+    let before = ''
+    for (let round = 0; round < 4; round += 1) {
+      try {
+        const fact = await takeCensus({ adapter, clock: this.#clock, queue, role, jobOf })
         writer.write(fact)
         const now = JSON.stringify([fact.count, [...(fact.jobs ?? [])].sort()])
         if (now === before) break
         before = now
+      } catch (error) {
+        if (!(error instanceof BrokerError && error.retryable) || this.#clock.now() > until) throw error
+        round -= 1
+        await this.#clock.sleep(CENSUS_PAUSE_MS)
       }
       this.#tell()
     }
@@ -206,9 +268,9 @@ export class Harness {
       phase: this.#phase,
       elapsedMs: Date.now() - startedAt,
       jobs: plan.sizes.jobs,
-      enqueued: this.#enqueued,
-      completed: this.#completed.size,
-      dead: this.#dead.size,
+      enqueued: this.#tally.enqueued,
+      completed: this.#tally.completed.size,
+      dead: this.#tally.dead.size,
       active: lives.reduce((sum, life) => sum + life.active.size, 0),
       workersAlive: lives.filter((life) => life.ready).length,
       frozen: lives.filter((life) => life.frozen).length,
@@ -216,6 +278,7 @@ export class Harness {
       freezes: tally.freeze,
       overlaps: tally.overlap,
       stops: tally.stop,
+      brokerKills: tally.broker,
       faultsLeft: left,
       last,
     })

@@ -11,6 +11,7 @@ import { decodePlan } from '../plan/decode-plan.ts'
 import type { Plan, PlanSizes } from '../plan/plan.ts'
 import { planFromSeed } from '../plan/plan-from-seed.ts'
 import type { ChaosRun } from '../report/chaos-run.ts'
+import type { KillableBroker } from './broker-outage.ts'
 import { ChaosError } from './chaos-error.ts'
 import { ABORT_GRACE_MS, Harness, type HarnessParts, STOP_GRACE_MS } from './harness.ts'
 import type { RunProgress } from './run-progress.ts'
@@ -22,6 +23,8 @@ export interface ChaosOptions {
   readonly app: string
   /** Broker URL. Its queues of this app must be empty. */
   readonly broker: string
+  /** The same broker, if it was started for this run: then the plan may kill it. Its URL stays what it is. */
+  readonly server?: KillableBroker
   readonly seed: number
   /** Sizes that differ from the demo's. */
   readonly sizes?: Partial<PlanSizes>
@@ -82,6 +85,12 @@ async function execute(parts: Execution): Promise<{ readonly run: string; readon
   const adapter = await openAdapter(options.broker, parts.appUrl)
   try {
     const plan = options.plan === undefined ? planFor(adapter, options) : decodePlan(options.plan)
+    if (options.server === undefined && plan.faults.some((fault) => fault.do === 'broker-kill')) {
+      throw new ChaosError(
+        'usage',
+        'The plan kills the broker, which was not started for this run: name its kind instead of a URL.',
+      )
+    }
     const run = `${plan.seed}-${startedAt.toString(36)}`
     await steadyState(adapter, app)
     const writer = new HistoryWriter({ dir: historyDir, proc: 'harness', epoch: 0 })
@@ -121,11 +130,14 @@ async function openAdapter(broker: string, appUrl: string): Promise<Adapter> {
   )
 }
 
-/** Renewals can only get lost where leases end by the clock. */
-function planFor(adapter: Adapter, { seed, sizes }: ChaosOptions): Plan {
-  const timed = adapter.capabilities.lease.value === 'timed'
+/** So often is a broker killed that may be. */
+const BROKER_KILLS = 2
+
+function planFor({ name, capabilities }: Adapter, { seed, sizes, server }: ChaosOptions): Plan {
+  const timedLease = capabilities.lease.value === 'timed'
+  const brokerKills = server === undefined ? 0 : BROKER_KILLS
   try {
-    return planFromSeed(seed, timed ? sizes : { ...sizes, lapses: 0 })
+    return planFromSeed(seed, { brokerKills, ...sizes }, { timedLease, flushFirst: name === 'rabbitmq' })
   } catch (error) {
     throw new ChaosError('usage', error instanceof Error ? error.message : String(error), error)
   }
@@ -153,7 +165,8 @@ function runFact(run: string, plan: Plan, { name, capabilities }: Adapter): Hist
     lease: capabilities.lease.value,
     leaseMs: plan.sizes.leaseMs,
     composed: [capabilities.retry, capabilities.release, capabilities.move].some(({ value }) => value === 'composed'),
-    dedupe: capabilities.dedupe.value !== 'none',
+    // The run asks for no dedupe window: once a job is completed, its id may be admitted again everywhere.
+    dedupe: false,
     maxLapses: DEFAULTS.maxLapses,
     stopWithinMs: STOP_GRACE_MS + ABORT_GRACE_MS,
     goals: plan.goals,

@@ -16,6 +16,7 @@ export interface RunProgress {
   /** Second deliveries that started while the first handler ran. */
   readonly overlaps: number
   readonly stops: number
+  readonly brokerKills: number
   readonly faultsLeft: number
   /** The last thing that was done to somebody: `kill-3: worker-2.1 killed with 4 jobs in hand`. */
   readonly last: string | null

@@ -27,19 +27,24 @@ export function queuesOf(jobs: readonly AnyJob[]): ReadonlyMap<string, 'queue' |
 export async function countOf(
   adapter: Adapter,
   queue: string,
-): Promise<{ readonly count: number | null; readonly exact: boolean }> {
+): Promise<{
+  readonly count: number | null
+  readonly exact: boolean
+  /** Nothing is ready, and that much is exact: reading would show nothing. */
+  readonly surelyEmpty: boolean
+}> {
   try {
     const { ready, leased, delayed } = await adapter.stats(queue)
     const figures = [ready, leased, delayed]
-    // A state that a broker does not have (delays without delays) is null there, and holds nothing we could have put in.
     const known = figures.flatMap((figure) => (figure === null ? [] : [figure]))
-    if (ready === null) return { count: null, exact: false }
+    if (ready === null) return { count: null, exact: false, surelyEmpty: false }
     return {
       count: known.reduce((sum, { value }) => sum + value, 0),
-      exact: known.every(({ exact }) => exact) && leased !== null,
+      exact: known.every(({ exact }) => exact) && leased !== null && delayed !== null,
+      surelyEmpty: ready.exact && ready.value === 0,
     }
   } catch (error) {
-    if (error instanceof BrokerError && error.code === 'not-found') return { count: 0, exact: true }
+    if (error instanceof BrokerError && error.code === 'not-found') return { count: 0, exact: true, surelyEmpty: true }
     throw error
   }
 }
@@ -50,12 +55,11 @@ export async function takeCensus(options: {
   readonly clock: Clock
   readonly queue: string
   readonly role: 'queue' | 'dead'
-  readonly leaseMs: number
   readonly jobOf: (body: string) => string | null
 }): Promise<QueueCensus> {
   const { adapter, queue, role, jobOf } = options
-  const { count, exact } = await countOf(adapter, queue)
-  if (count === 0) return { kind: 'census', queue, role, count, exact, jobs: [] }
+  const { count, exact, surelyEmpty } = await countOf(adapter, queue)
+  if (count === 0 && (exact || surelyEmpty)) return { kind: 'census', queue, role, count, exact, jobs: [] }
   const bodies = adapter.browse === undefined ? await leaseAll(options) : await browseAll(adapter, queue)
   const ids = bodies.map(jobOf)
   const jobs = ids.filter((id) => id !== null)
@@ -80,16 +84,15 @@ async function browseAll(adapter: Adapter, queue: string): Promise<readonly stri
   return bodies
 }
 
+/** Long enough to read everything before the first lease ends: leases here are not those of the run. */
+const READ_LEASE_MS = 30_000
+
 /** Nothing more for so long means that the queue has shown all it has. */
 const SILENCE_MS = 1_500
 
-async function leaseAll({
-  adapter,
-  clock,
-  queue,
-  leaseMs,
-}: Parameters<typeof takeCensus>[0]): Promise<readonly string[]> {
-  const consumer = await adapter.consume(queue, { leaseMs, prefetch: 0, lost: () => {} })
+async function leaseAll({ adapter, clock, queue }: Parameters<typeof takeCensus>[0]): Promise<readonly string[]> {
+  const exclusive = adapter.capabilities.exclusive.value ? { exclusive: true } : {}
+  const consumer = await adapter.consume(queue, { leaseMs: READ_LEASE_MS, prefetch: 0, lost: () => {}, ...exclusive })
   const bodies = new Map<string, string>()
   try {
     for (;;) {

@@ -4,6 +4,7 @@ import { brokerOfApp } from '../app/broker-of-app.ts'
 import { type ChaosApp, loadChaosApp } from '../app/chaos-app.ts'
 import { type ControlChannel, controlChannel } from './control-channel.ts'
 import { type ChildOrders, ORDERS_ENV } from './control-messages.ts'
+import { patiently } from './patiently.ts'
 import { runProducerProcess } from './run-producer-process.ts'
 import { runWorkerProcess } from './run-worker-process.ts'
 
@@ -15,9 +16,9 @@ async function main(orders: ChildOrders, control: ControlChannel): Promise<void>
   const factory = await brokerOfApp(orders.broker, orders.app)
   const queues = scaledQueues(app, orders.leaseMs)
   if (orders.role === 'producer') {
-    await using yard = await connect({ broker: factory, jobs: app.jobs, queues })
+    await using yard = await patiently(() => connect({ broker: factory, jobs: app.jobs, queues }))
     const items = app.workload({ seed: orders.seed, jobs: orders.jobs })
-    await runProducerProcess({ history, control, yard, items, concurrency: 4 })
+    await runProducerProcess({ history, control, yard, items, concurrency: 4, window: orders.window })
     control.close()
     return
   }

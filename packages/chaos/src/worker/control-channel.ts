@@ -11,6 +11,8 @@ export interface ControlChannel {
     readonly execution: string
     onLapse(): void
   }): Promise<void>
+  /** Resolves when at least so many jobs of the run are done. */
+  done(least: number): Promise<void>
   close(): void
 }
 
@@ -21,10 +23,20 @@ export interface ControlChannel {
 export function controlChannel(): ControlChannel {
   const waiting = new Map<number, { readonly go: () => void; readonly onLapse: () => void }>()
   let asked = 0
+  let done = 0
+  const patient: { readonly least: number; readonly go: () => void }[] = []
   const send = (message: ChildMessage): void => {
     if (process.connected) process.send?.(message)
   }
   const onMessage = (message: HarnessMessage): void => {
+    if (message.t === 'done') {
+      done = Math.max(done, message.done)
+      for (const one of patient.splice(0)) {
+        if (one.least <= done) one.go()
+        else patient.push(one)
+      }
+      return
+    }
     const open = waiting.get(message.ask)
     if (message.t === 'lapse') open?.onLapse()
     else {
@@ -45,6 +57,7 @@ export function controlChannel(): ControlChannel {
         send({ t: 'at', ask, point, job, execution })
       })
     },
+    done: (least) => (least <= done ? Promise.resolve() : new Promise((go) => patient.push({ least, go }))),
     close() {
       process.off('disconnect', onDisconnect)
       process.off('message', onMessage)

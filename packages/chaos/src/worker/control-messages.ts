@@ -19,6 +19,8 @@ export interface ChildOrders {
   readonly leaseMs: number
   readonly stopGraceMs: number
   readonly abortGraceMs: number
+  /** How many jobs the producer may be ahead of those that are done; null: as fast as it can. */
+  readonly window: number | null
 }
 
 /** Name of that variable. */
@@ -35,10 +37,27 @@ export type ChildMessage =
       readonly execution: string
     }
   | { readonly t: 'ended'; readonly job: string; readonly execution: string }
-  | { readonly t: 'settled'; readonly job: string; readonly settle: SettleKind; readonly result: string }
-  | { readonly t: 'enqueued'; readonly n: number; readonly result: 'ok' | 'fail' | 'unknown' }
+  | {
+      readonly t: 'settled'
+      readonly job: string
+      readonly settle: SettleKind
+      readonly result: string
+      readonly delayMs: number
+    }
+  | {
+      readonly t: 'enqueued'
+      readonly n: number
+      readonly job: string | null
+      readonly result: 'ok' | 'fail' | 'unknown'
+    }
   | { readonly t: 'produced' }
   | { readonly t: 'trouble'; readonly message: string }
 
-/** From the harness to a child: go on; or lose this job's renewals and wait for the `go` that follows. */
-export type HarnessMessage = { readonly t: 'go'; readonly ask: number } | { readonly t: 'lapse'; readonly ask: number }
+/**
+ * From the harness to a child: go on; lose this job's renewals and wait for the `go` that follows; or, to the producer, so many
+ * jobs are done.
+ */
+export type HarnessMessage =
+  | { readonly t: 'go'; readonly ask: number }
+  | { readonly t: 'lapse'; readonly ask: number }
+  | { readonly t: 'done'; readonly done: number }

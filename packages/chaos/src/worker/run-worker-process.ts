@@ -3,6 +3,7 @@ import type { Handler, WorkQueueOptions, Yard } from '@switchyard/core'
 import type { AdapterFactory } from '@switchyard/core/adapter'
 import type { ControlChannel } from './control-channel.ts'
 import { ExecutionRecorder, readEnvelope } from './execution-recorder.ts'
+import { patiently } from './patiently.ts'
 
 /** What a worker process of a run needs; the yard is opened by the caller, through the factory that it is given back. */
 export interface WorkerProcessOptions {
@@ -31,18 +32,26 @@ export async function runWorkerProcess(options: WorkerProcessOptions): Promise<v
     delivered: ({ lease, job, body }) => {
       if (job !== null) executions.delivered({ lease, job, digest: readEnvelope(body)?.digest ?? null })
     },
-    settled: ({ job, settle, result }) => {
-      if (job !== null) control.tell({ t: 'settled', job, settle, result })
+    settled: ({ job, ...told }) => {
+      if (job !== null) control.tell({ t: 'settled', job, ...told })
     },
     forgeRenewal: (lease) => executions.forges(lease),
   })
   const asked = new Promise<void>((resolve) => process.once('SIGTERM', () => resolve()))
   history.write({ kind: 'worker.start', pid: process.pid, concurrency })
-  const yard = await options.connect(recorded)
-  yard.on('worker.stopping', () => void history.write({ kind: 'worker.stopping' }))
   const id = `${history.proc}.${history.epoch}`
   const middleware = [executions.middleware]
-  await yard.work(handlers, { id, queues, concurrency, middleware, stopGraceMs, abortGraceMs })
+  const yard = await patiently(async () => {
+    const opened = await options.connect(recorded)
+    try {
+      await opened.work(handlers, { id, queues, concurrency, middleware, stopGraceMs, abortGraceMs })
+      return opened
+    } catch (error) {
+      await opened.close()
+      throw error
+    }
+  })
+  yard.on('worker.stopping', () => void history.write({ kind: 'worker.stopping' }))
   control.tell({ t: 'ready' })
   await asked
   await yard.close()

@@ -1,11 +1,12 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
-import { join, relative, resolve } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
+import { relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type ChaosRun, exitCodeOf, type Plan, resultsOf, runChaos, writeReport } from '@switchyard/chaos'
 import { wholeNumber } from '../duration.ts'
 import { EXIT, type ExitCode, UsageError } from '../exit-code.ts'
 import type { GlobalOptions } from '../open-yard.ts'
 import { progressLine } from '../progress-line.ts'
+import { openRunBroker } from '../run-broker.ts'
 import type { Terminal } from '../terminal.ts'
 import { verdictTable } from '../verdict-table.ts'
 
@@ -35,7 +36,7 @@ export async function chaosRun(terminal: Terminal, options: ChaosRunOptions): Pr
     seed: wholeNumber(options.seed, '--seed', 0),
     sizes: sizesOf(options),
     dir,
-    broker: options.broker ?? process.env.SWITCHYARD_BROKER_URL ?? freshFile(dir),
+    broker: options.broker ?? process.env.SWITCHYARD_BROKER_URL,
     json: options.json === true,
     ...(options.plan === undefined ? {} : { plan: readPlan(options.plan) }),
   })
@@ -59,7 +60,7 @@ export async function demo(terminal: Terminal, options: DemoOptions): Promise<Ex
   const runs: ChaosRun[] = []
   for (const variant of ['careful', 'naive'] as const) {
     const dir = resolve(options.dir, variant)
-    const broker = options.broker ?? process.env.SWITCHYARD_BROKER_URL ?? freshFile(dir)
+    const broker = options.broker ?? process.env.SWITCHYARD_BROKER_URL
     if (!options.json) terminal.out(HEADINGS[variant])
     runs.push(await oneRun(terminal, { ...base, variant, dir, broker }))
   }
@@ -91,22 +92,24 @@ interface OneRun {
   readonly seed: number
   readonly sizes: Partial<Plan['sizes']>
   readonly dir: string
-  readonly broker: string
+  readonly broker: string | undefined
   readonly json: boolean
   readonly plan?: Plan
 }
 
 async function oneRun(terminal: Terminal, options: OneRun): Promise<ChaosRun> {
-  const { app, variant, seed, sizes, dir, broker, plan } = options
+  const { app, variant, seed, sizes, dir, plan } = options
+  await using broker = await openRunBroker(terminal, { broker: options.broker, dir, quiet: options.json })
+  const command = commandOf(options)
   const progress = progressLine(terminal, options.json)
-  const command = `switchyard chaos run --app ${relative(process.cwd(), app)} --variant ${variant} --seed ${seed}`
   const run = await runChaos({
     app,
     variant,
     seed,
     sizes,
     dir,
-    broker,
+    broker: broker.url,
+    ...(broker.server === undefined ? {} : { server: broker.server }),
     command,
     onProgress: progress.update,
     ...(plan === undefined ? {} : { plan }),
@@ -121,10 +124,12 @@ async function oneRun(terminal: Terminal, options: OneRun): Promise<ChaosRun> {
   return run
 }
 
-/** An empty embedded broker of this run's own. */
-function freshFile(dir: string): string {
-  for (const suffix of ['', '-wal', '-shm']) rmSync(join(dir, `broker.db${suffix}`), { force: true })
-  return `sqlite:${join(dir, 'broker.db')}`
+/** What does it again; an address stays out, since it may hold a password. */
+function commandOf({ app, variant, seed, sizes, broker }: OneRun): string {
+  const which = broker === undefined ? [] : ['--broker', broker.includes(':') ? '$SWITCHYARD_BROKER_URL' : broker]
+  const flags = Object.entries(sizes).flatMap(([name, value]) => [`--${name}`, String(value)])
+  const all = ['--app', relative(process.cwd(), app), '--variant', variant, '--seed', String(seed), ...flags, ...which]
+  return `switchyard chaos run ${all.join(' ')}`
 }
 
 function sizesOf(options: {
