@@ -54,5 +54,7 @@ it('a message given back with visibility 0 comes again with its count, also acro
 it('letters beyond U+FFFF are taken, as on AWS, and what AWS refuses is refused', async () => {
   await call('SendMessage', { QueueUrl: queue, MessageBody: '\u{1f68b}' })
   expect((await receive()).Body).toBe('\u{1f68b}')
-  await expect(call('SendMessage', { QueueUrl: queue, MessageBody: '\uffff' })).rejects.toThrow(/InvalidMessageContents/)
+  await expect(call('SendMessage', { QueueUrl: queue, MessageBody: '\uffff' })).rejects.toThrow(
+    /InvalidMessageContents/,
+  )
 })

@@ -68,7 +68,7 @@ export class SqsConsumer implements Consumer {
     this.#context.calls.assertOpen({ doing: 'settle', queue: this.#queue })
     const parts = { context: this.#context, queue: this.#queue, leases: this.#leases }
     const results = await settleBatch(parts, settlements)
-    const lost = settlements.filter(({ delivery }, place) => results[place] === 'lost' && this.#leases.drop(delivery))
+    const lost = settlements.filter(({ delivery }, place) => results[place] === 'lost' && this.#leases.end(delivery))
     if (lost.length > 0) this.#options.lost(lost.map(({ delivery }) => delivery))
     return results
   }
@@ -95,7 +95,7 @@ export class SqsConsumer implements Consumer {
       const answer = answers[index] ?? 'lost'
       results[place] = answer
       if (answer === 'settled') this.#leases.extended(lease, askedAt, seconds * 1_000)
-      else if (answer === 'lost' && this.#leases.drop(lease.delivery)) lost.push(lease.delivery)
+      else if (answer === 'lost' && this.#leases.end(lease.delivery)) lost.push(lease.delivery)
     }
     if (lost.length > 0) this.#options.lost(lost)
     return results
@@ -118,13 +118,14 @@ export class SqsConsumer implements Consumer {
     }
   }
 
-  /** Ours again only until they are free: they were taken out of the leases already. */
+  /** What lay in the buffer for half its lease; whatever cannot be given back ends by itself. */
   async #hurryBack(leases: readonly Lease[]): Promise<void> {
-    const { clock, callDeadlineMs } = this.#context.calls.host
-    const changes = leases.map(({ received }) => ({ handle: received.handle, seconds: 0 }))
-    const order = { queue: this.#queue, changes, endsAt: clock.now() + callDeadlineMs, doing: 'give back' }
-    for (const answer of await changeVisibility(this.#context, order))
-      if (typeof answer !== 'string') this.#report(answer)
+    try {
+      await this.#giveBack(leases)
+    } catch (error) {
+      this.#report(error)
+    }
+    for (const { delivery } of leases) this.#leases.drop(delivery)
   }
 
   async #giveBack(leases: readonly Lease[]): Promise<void> {

@@ -147,7 +147,7 @@ export function toBrokerError(error: unknown, call: FailedCall): BrokerError {
     code,
     adapter: ADAPTER,
     ...(call.queue === undefined ? {} : { queue: call.queue }),
-    message: `could not ${call.doing}: ${said}${WAY_OUT[code] === undefined ? '' : `. ${WAY_OUT[code]}`}`,
+    message: `could not ${call.doing}: ${said.replace(/\.$/, '')}${WAY_OUT[code] === undefined ? '' : `. ${WAY_OUT[code]}`}`,
     maybeApplied: call.writes && answerLost && !names.some((name) => NEVER_SENT.has(name)),
     ...(secret ? {} : { cause: withoutRequest(error) }),
   })
@@ -194,7 +194,8 @@ export function refusal(code: BrokerErrorCode, queue: string, message: string): 
 function namesOf(error: unknown): readonly string[] {
   if (typeof error !== 'object' || error === null) return []
   const { name, Code, code } = error as Readonly<Record<string, unknown>>
-  return [name, Code, code].filter((one): one is string => typeof one === 'string').map(bare)
+  // the SDK calls a reset a TimeoutError: Node's own code says more
+  return [code, name, Code].filter((one): one is string => typeof one === 'string').map(bare)
 }
 
 function bare(name: string): string {
@@ -206,8 +207,12 @@ function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
 
-/** The SDK hangs the raw response on its errors, and on that the request with its signature and session token. */
+/** The SDK hangs the raw response on its errors (not removable), and on that the request with its signature and session token. */
 function withoutRequest(error: unknown): unknown {
-  if (typeof error === 'object' && error !== null && '$response' in error) Reflect.deleteProperty(error, '$response')
-  return error
+  if (!(error instanceof Error) || !('$response' in error)) return error
+  const { name, message, stack } = error
+  const { code, $metadata } = error as { readonly code?: unknown; readonly $metadata?: unknown }
+  const clean = Object.assign(new Error(message), { name, ...(code === undefined ? {} : { code }), $metadata })
+  if (stack !== undefined) clean.stack = stack
+  return clean
 }

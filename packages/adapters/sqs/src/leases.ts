@@ -23,7 +23,7 @@ export interface Lease {
 export interface LeaseActions {
   /** Told once per delivery whose lease ended by time, unsettled. */
   lost(deliveries: readonly Delivery[]): void
-  /** Nobody received these for half their lease. */
+  /** Nobody received these for half their lease; they are still held. */
   giveBack(leases: readonly Lease[]): void
 }
 
@@ -79,7 +79,7 @@ export class Leases {
   give(deliveries: readonly Delivery[]): readonly Delivery[] {
     return deliveries.filter(({ receipt }) => {
       const lease = this.#held.get(receipt)
-      if (lease === undefined) return false
+      if (lease === undefined || lease.settling) return false
       lease.given = true
       this.#schedule(lease.trustedUntil)
       return true
@@ -98,9 +98,15 @@ export class Leases {
     this.#schedule(this.#dueAt(lease))
   }
 
-  /** Settled, or known to be over: true when it was held until now. */
-  drop({ receipt }: Delivery): boolean {
-    return this.#held.delete(receipt)
+  /** Settled, or not to be used any more. */
+  drop({ receipt }: Delivery): void {
+    this.#held.delete(receipt)
+  }
+
+  /** Known to be over: true when it was held until now, and core is to be told. A settlement under way will tell by itself. */
+  end({ receipt }: Delivery): boolean {
+    const lease = this.#held.get(receipt)
+    return lease !== undefined && !lease.settling && this.#held.delete(receipt) && !lease.doubtful
   }
 
   /** Everything held, given or not. */
@@ -137,10 +143,10 @@ export class Leases {
       const at = this.#dueAt(lease)
       if (at > now) next = Math.min(next, at)
       else if (lease.settling) next = Math.min(next, now + 100)
+      else if (!lease.given && now < lease.trustedUntil) back.push(lease)
       else {
         this.#held.delete(receipt)
-        if (!lease.given) back.push(lease)
-        else if (!lease.doubtful) lost.push(lease.delivery)
+        if (lease.given && !lease.doubtful) lost.push(lease.delivery)
       }
     }
     if (next < Number.POSITIVE_INFINITY) this.#schedule(next)

@@ -25,9 +25,11 @@ export async function send(
   const { clock, callDeadlineMs } = calls.host
   const endsAt = clock.now() + callDeadlineMs
   await queues.url(queue, endsAt)
-  const results: SendResult[] = messages.map((message) => refusalOf(message, queue, settings.fifo) ?? 'accepted')
+  const results: SendResult[] = messages.map(
+    (message) => refusalOf(message, { queue, fifo: settings.fifo }) ?? 'accepted',
+  )
   const good = messages.flatMap((message, place) =>
-    results[place] === 'accepted' ? [{ place, ...toEntry(message, settings.fifo) }] : [],
+    results[place] === 'accepted' ? [{ place, ...toEntry(message, settings) }] : [],
   )
   const answers = await sendEntries(context, { queue, entries: good, endsAt, doing: 'send' })
   for (const [index, { place }] of good.entries()) results[place] = answers[index] ?? unanswered(queue)

@@ -1,13 +1,11 @@
-import { BrokerError, copyId, type Settlement, type SettleResult } from '@switchyard/core/adapter'
-import { MAX_SEND_DELAY_MS, MAX_VISIBILITY_MS, MOST_IN_PLACE, RETENTION_MS } from './capabilities.ts'
+import { BrokerError, type Settlement, type SettleResult } from '@switchyard/core/adapter'
 import { deleteMessages } from './delete-messages.ts'
-import { ADAPTER, refusal } from './errors.ts'
+import { ADAPTER } from './errors.ts'
 import type { Lease, Leases } from './leases.ts'
+import { copyOf, goesInPlace, type PutBack, refusedOf } from './put-back.ts'
 import { type Context, sendEntries } from './send.ts'
 import { changeVisibility } from './visibility.ts'
-import { type Entry, entryOf, noteRefusal, refusalOf, toEntry, wholeSeconds } from './wire.ts'
-
-type PutBack = Extract<Settlement, { kind: 'retry' | 'release' }>
+import { type Entry, wholeSeconds } from './wire.ts'
 
 /** One settlement with its lease. */
 interface Item {
@@ -27,11 +25,6 @@ export interface SettleParts {
   readonly leases: Leases
 }
 
-/** A message parked by visibility ages; a copy starts anew. A day is left for it to be worked on. */
-const OLDEST_IN_PLACE_MS = RETENTION_MS - 86_400_000
-/** The 12 hours count from the server's receive, which we know only to lie after our request. */
-const VISIBILITY_SLACK_MS = 2_000
-
 /**
  * Settles a batch: `lost` without a call where the lease is over, completions by delete, what goes back unchanged by visibility,
  * everything else by a confirmed copy and then the delete of the original. Never rejects.
@@ -40,19 +33,20 @@ export async function settleBatch(parts: SettleParts, settlements: readonly Sett
   const { context, leases } = parts
   const { clock, callDeadlineMs } = context.calls.host
   const endsAt = clock.now() + callDeadlineMs
+  const terms = { queue: parts.queue, fifo: context.settings.fifo, now: clock.now() }
   const results: SettleResult[] = settlements.map(() => 'lost')
   const [complete, back, copies]: [Item[], Item[], Copy[]] = [[], [], []]
   for (const [place, settlement] of settlements.entries()) {
     const lease = leases.find(settlement.delivery)
     if (lease === undefined || lease.settling) continue
     const item = { place, settlement, lease }
-    const refused = lease.copied ? undefined : refusedOf(parts, settlement, lease)
+    const refused = lease.copied ? undefined : refusedOf(terms, settlement, lease)
     if (refused !== undefined) results[place] = refused
     else {
       lease.settling = true
       if (settlement.kind === 'complete' || lease.copied) complete.push(item)
-      else if (settlement.kind !== 'move' && goesInPlace(parts, settlement, lease)) back.push(item)
-      else copies.push({ ...item, ...copyOf(parts, settlement, lease) })
+      else if (settlement.kind !== 'move' && goesInPlace(terms, settlement, lease)) back.push(item)
+      else copies.push({ ...item, ...copyOf(terms, settlement, lease) })
     }
   }
   try {
@@ -65,52 +59,6 @@ export async function settleBatch(parts: SettleParts, settlements: readonly Sett
     for (const { lease } of [...complete, ...back, ...copies]) lease.settling = false
   }
   return results
-}
-
-/** What must not be tried. */
-function refusedOf({ context, queue }: SettleParts, settlement: Settlement, lease: Lease): BrokerError | undefined {
-  const { settings, calls } = context
-  if (settlement.kind === 'complete') return undefined
-  if (settlement.kind === 'move') return refusalOf(settlement.message, settlement.to, settings.fifo)
-  const { delayMs, note } = settlement
-  if (!(delayMs >= 0 && delayMs <= MAX_VISIBILITY_MS))
-    return refusal('invalid', queue, `a delay of ${delayMs} ms is not within 0 and ${MAX_VISIBILITY_MS} ms`)
-  if (settings.fifo) {
-    if (note !== undefined) return refusal('unsupported', queue, 'FIFO queues keep no notes: use standard queues')
-    if (!fitsVisibility(lease, delayMs, calls.host.clock.now()))
-      return refusal('unsupported', queue, 'a FIFO message can wait for 12 hours after it was received, not longer')
-  }
-  return note === undefined ? undefined : noteRefusal(note, queue)
-}
-
-/** The note stays, SQS can hold it that long, it has not gone back too often (core reads that as lapses), and it is not near the end of its retention. */
-function goesInPlace({ context }: SettleParts, { note, delayMs }: PutBack, lease: Lease): boolean {
-  const { settings, calls } = context
-  if (settings.fifo) return true
-  const { received } = lease
-  if (note !== undefined && note !== received.note) return false
-  const now = calls.host.clock.now()
-  const aged = received.sentAt > 0 && now - received.sentAt + delayMs > OLDEST_IN_PLACE_MS
-  return received.receives <= MOST_IN_PLACE && !aged && fitsVisibility(lease, delayMs, now)
-}
-
-function fitsVisibility({ requestedAt }: Lease, delayMs: number, now: number): boolean {
-  return now - requestedAt + delayMs <= MAX_VISIBILITY_MS - VISIBILITY_SLACK_MS
-}
-
-function copyOf({ context, queue }: SettleParts, settlement: Settlement, lease: Lease): Entry & { queue: string } {
-  const { settings, calls } = context
-  if (settlement.kind === 'complete') throw new TypeError('complete makes no copy')
-  if (settlement.kind === 'move') return { queue: settlement.to, ...toEntry(settlement.message, settings.fifo) }
-  const { received } = lease
-  const { delayMs } = settlement
-  const copy = {
-    ...received,
-    id: copyId(received.id, 'copy'),
-    note: settlement.note ?? received.note,
-    dueAt: delayMs > MAX_SEND_DELAY_MS ? Math.ceil(calls.host.clock.now() + delayMs) : 0,
-  }
-  return { queue, ...entryOf(copy, Math.min(delayMs, MAX_SEND_DELAY_MS)) }
 }
 
 /** Stores the copies; answers those whose originals may go. */

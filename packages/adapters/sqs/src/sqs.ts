@@ -86,7 +86,9 @@ function adapterOn(context: Context): Adapter<never> {
       if (closing !== null) throw refusal('closed', queue, 'could not consume: the adapter was closed')
       const consumer = await consume(context, queue, options, () => consumers.delete(consumer))
       consumers.add(consumer)
-      return consumer
+      if (closing === null) return consumer
+      await consumer.close()
+      throw refusal('closed', queue, 'could not consume: the adapter was closed')
     },
     stats: (queue) => stats(context, queue),
     purge: (queue) => purge(context, queue),

@@ -37,7 +37,10 @@ export interface Entry {
 const NOT_SQS = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u
 
 /** Why this message must not reach the server, if so. */
-export function refusalOf(message: Message, queue: string, fifo: boolean): BrokerError | undefined {
+export function refusalOf(
+  message: Message,
+  { queue, fifo }: { readonly queue: string; readonly fifo: boolean },
+): BrokerError | undefined {
   const refused = (code: 'invalid' | 'too-large' | 'unsupported', text: string) =>
     refusal(code, queue, `message ${message.id}: ${text}`)
   const bytes = Buffer.byteLength(message.body)
@@ -65,7 +68,7 @@ export function noteRefusal(note: string, queue: string): BrokerError | undefine
 }
 
 /** A message on its way out, from anybody. */
-export function toEntry(message: Message, fifo: boolean): Entry {
+export function toEntry(message: Message, { fifo }: { readonly fifo: boolean }): Entry {
   const { id, name, body, delayMs, orderKey } = message
   const group = fifo ? groupOf(orderKey, id) : null
   return entryOf({ id, name, body, note: null, dueAt: 0, group }, delayMs)

@@ -15,7 +15,7 @@ export const subject: Subject = {
     const broker = await startBroker('sqs')
     const proxy = await startProxy({ upstream: upstreamOf(broker.url) })
     return {
-      options: proxy.proxied(broker.url),
+      options: `${proxy.proxied(broker.url)}&pollMs=1000`,
       shared: true,
       // A cut between two requests goes unnoticed over HTTP: so the next one loses its answer as well.
       cut: async () => {

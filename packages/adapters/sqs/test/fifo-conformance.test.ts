@@ -1,0 +1,3 @@
+import { describeConformance } from '@switchyard/conformance/vitest'
+
+describeConformance(new URL('./fifo-subject.ts', import.meta.url))
