@@ -1,8 +1,8 @@
 import type { AdapterFactory, AdapterHost } from './adapter/adapter.ts'
 import { BrokerError } from './adapter/broker-error.ts'
 import { withDeadline } from './adapter/deadline.ts'
-import { guarded } from './adapter/guarded.ts'
-import { ConfigError } from './errors.ts'
+import { asBrokerError, guarded } from './adapter/guarded.ts'
+import { ConfigError, SwitchyardError } from './errors.ts'
 import { DEFAULTS } from './job/defaults.ts'
 import type { AnyJob } from './job/define-job.ts'
 import { Emitter } from './observe/emitter.ts'
@@ -51,6 +51,7 @@ const CONNECT_NET_MS = 2_000
  * never work, BrokerError when the broker cannot be reached in time.
  */
 export async function connect<Tx = never>(options: ConnectOptions<Tx>): Promise<Yard<Tx>> {
+  if (typeof options !== 'object' || options === null) throw new ConfigError('connect: needs { broker, jobs }')
   for (const key of Object.keys(options)) {
     if (!KEYS.includes(key)) {
       throw new ConfigError(`connect: ${key} is not an option; known: ${KEYS.join(', ')}`, { option: key })
@@ -74,7 +75,7 @@ export async function connect<Tx = never>(options: ConnectOptions<Tx>): Promise<
     connectDeadlineMs: deadline('connectDeadlineMs', options.connectDeadlineMs ?? DEFAULTS.connectDeadlineMs),
     report: (fault) => emitter.emit('broker.fault', { broker: name, code: fault.code, message: fault.message }),
   }
-  const opening = factory(host)
+  const opening = (async () => factory(host))()
   const opened = await withDeadline(clock, host.connectDeadlineMs + CONNECT_NET_MS, opening, () => {
     // The answer may still come: then nobody would own that connection.
     opening.then(
@@ -86,6 +87,8 @@ export async function connect<Tx = never>(options: ConnectOptions<Tx>): Promise<
       adapter: 'connect',
       message: `the broker did not answer within connectDeadlineMs (${host.connectDeadlineMs})`,
     })
+  }).catch((error: unknown) => {
+    throw error instanceof SwitchyardError ? error : asBrokerError(error, 'connect', null)
   })
   name = opened.name
   const adapter = guarded(opened, host)
@@ -94,7 +97,8 @@ export async function connect<Tx = never>(options: ConnectOptions<Tx>): Promise<
     checkCapabilities(adapter, jobs, plans)
     return new Yard({ adapter, jobs, plans, clock, log, emitter })
   } catch (error) {
-    await adapter.close()
+    // Why it cannot work is the news; that closing failed too is not.
+    await adapter.close().catch(() => {})
     throw error
   }
 }
@@ -117,6 +121,13 @@ function checkNames(jobs: readonly AnyJob[]): void {
       })
     }
     seen.set(job.name, job)
+  }
+  for (const { name, onDead } of jobs) {
+    if (onDead === null || seen.get(onDead.job.name) === onDead.job) continue
+    throw new ConfigError(
+      `job ${JSON.stringify(name)}: its onDead job ${JSON.stringify(onDead.job.name)} is not among connect({ jobs }), so it could not be enqueued; add it there`,
+      { job: name, option: 'onDead' },
+    )
   }
 }
 

@@ -162,9 +162,12 @@ export class Shutdown extends SwitchyardError {
   readonly code = 'shutdown'
 }
 
+/** The range of Date (ECMA-262 21.4.1.1): nothing can be due later. In ms. */
+export const LONGEST_DELAY_MS = 8_640_000_000_000_000
+
 function wholeDelay(name: string, delayMs: number): number {
-  if (!Number.isFinite(delayMs) || delayMs < 0) {
-    throw new ConfigError(`${name}: delayMs must be a number of milliseconds >= 0, got ${String(delayMs)}`, {
+  if (!(delayMs >= 0 && delayMs <= LONGEST_DELAY_MS)) {
+    throw new ConfigError(`${name}: delayMs must be a number of milliseconds from 0 to ${LONGEST_DELAY_MS}, got ${String(delayMs)}`, {
       option: 'delayMs',
     })
   }

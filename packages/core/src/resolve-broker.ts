@@ -24,16 +24,23 @@ interface AdapterModule {
   readonly adapterFromUrl?: (url: string, base?: string) => AdapterFactory
 }
 
-/** A broker URL without user, password and query, for messages. */
+/**
+ * A broker URL without user, password and query, for messages. Where it cannot be told what is secret, too much is left out:
+ * unescaped passwords may hold `@`, `/`, `?` and `#`.
+ */
 export function maskedUrl(url: string): string {
-  const colon = url.indexOf(':')
-  if (colon === -1) return JSON.stringify(url.slice(0, 20))
-  const rest = url.slice(colon + 1)
-  if (!rest.startsWith('//')) return url.split('?')[0] ?? url
-  const host = (rest.slice(2).split(/[/?#]/)[0] ?? '').split('@').at(-1) ?? ''
-  const path = rest.slice(2).match(/\/[^?#]*/)?.[0] ?? ''
-  return `${url.slice(0, colon)}://${host}${path.includes('@') ? '' : path}`
+  const [, scheme, slashes, rest] = /^([a-z][a-z0-9+.-]*):(\/\/)?(.*)$/is.exec(url) ?? []
+  if (scheme === undefined || rest === undefined) return '(not a URL)'
+  const start = `${scheme}:${slashes ?? ''}`
+  const end = rest.search(/[?#]/)
+  const plain = end === -1 ? rest : rest.slice(0, end)
+  // A file name is no address: it may hold an @, and no password.
+  if (FILE_SCHEMES.has(scheme.toLowerCase())) return `${start}${plain}`
+  if (plain.includes('@')) return `${start}${plain.slice(plain.lastIndexOf('@') + 1)}`
+  return rest.includes('@') && plain.includes(':') ? `${start}***` : `${start}${plain}`
 }
+
+const FILE_SCHEMES: ReadonlySet<string> = new Set(['sqlite', 'memory'])
 
 /**
  * Finds the adapter for a URL: its package is looked for from `base` (the config file's folder), then from the working
@@ -41,7 +48,7 @@ export function maskedUrl(url: string): string {
  */
 export async function resolveBroker(url: string, base: string): Promise<AdapterFactory> {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
-  const name = scheme === undefined ? undefined : SCHEMES[scheme]
+  const name = scheme !== undefined && Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined
   if (scheme === undefined || name === undefined) {
     const what = scheme === undefined ? 'is not a URL' : `has the unknown scheme ${JSON.stringify(scheme)}`
     throw new ConfigError(`broker ${scheme === undefined ? '' : maskedUrl(url)} ${what}; use one of ${EXAMPLES}`, {

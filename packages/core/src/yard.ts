@@ -1,21 +1,20 @@
 import type { Adapter, BrowsedMessage, QueueStats } from './adapter/adapter.ts'
 import type { Capabilities } from './adapter/capabilities.ts'
-import { copyId } from './adapter/copy-id.ts'
 import { deadName, laneName, type Priority } from './adapter/queue-names.ts'
 import { DeadLetters } from './client/dead-letters.ts'
 import type { EnqueueOptions } from './client/enqueue-options.ts'
 import { type Enqueued, type EnqueueManyResult, Producer } from './client/producer.ts'
 import { ClosedError, ConfigError, NotFoundError, UnsupportedError } from './errors.ts'
-import type { AnyJob, JobDefinition, OnDead } from './job/define-job.ts'
+import { followUp } from './client/follow-up.ts'
+import type { AnyJob, JobDefinition } from './job/define-job.ts'
 import { decodeEnvelope } from './job/envelope.ts'
 import type { Handler } from './job/handler.ts'
 import type { Json } from './job/json-text.ts'
 import type { Emitter, Unsubscribe } from './observe/emitter.ts'
 import type { YardEventName, YardEvents } from './observe/events.ts'
-import type { Decision } from './policy/decide.ts'
 import { decodeNote } from './policy/note.ts'
 import { type QueuePlan, specsOf } from './policy/queue-plan.ts'
-import type { Opened } from './policy/settlement.ts'
+import { UNDECODABLE } from './policy/settlement.ts'
 import type { Clock } from './runtime/clock.ts'
 import type { Logger } from './runtime/logger.ts'
 import { type WorkOptions, workSettings } from './worker/work-options.ts'
@@ -51,10 +50,16 @@ export interface PeekedJob {
   readonly lapses: number | null
 }
 
-function peeked(seen: BrowsedMessage): PeekedJob {
-  const { id, job, queue, payload, key } = decodeEnvelope(seen.message.body)
+function peeked(seen: BrowsedMessage, queue: string): PeekedJob {
   const attempts = decodeNote(seen.note)?.attempts ?? 0
-  return { jobId: id, job, queue, payload, key: key ?? null, dueAt: seen.dueAt, attempts, lapses: seen.lapses }
+  const { dueAt, lapses, message } = seen
+  try {
+    const { id, job, payload, key } = decodeEnvelope(message.body)
+    return { jobId: id, job, queue, payload, key: key ?? null, dueAt, attempts, lapses }
+  } catch {
+    // One foreign body must not hide the others; a worker will bury it.
+    return { jobId: message.id, job: UNDECODABLE, queue, payload: null, key: null, dueAt, attempts, lapses }
+  }
 }
 
 let workersMade = 0
@@ -74,7 +79,8 @@ export class Yard<Tx = never> implements AsyncDisposable {
     const { adapter, clock, emitter, plans, jobs } = parts
     const declare = (queue: string) => this.#declare(queue)
     const known = new Map(jobs.map((job) => [job.name, job]))
-    this.#producer = new Producer({ adapter, emitter, clock, plans, known, declare })
+    const forget = (queue: string) => void this.#declared.delete(queue)
+    this.#producer = new Producer({ adapter, emitter, clock, plans, known, declare, forget })
     this.deadLetters = new DeadLetters({ adapter: adapter as Adapter, clock, emitter, plans, declare })
   }
 
@@ -108,7 +114,7 @@ export class Yard<Tx = never> implements AsyncDisposable {
    */
   async enqueue<Input, Output>(
     definition: JobDefinition<Input, Output>,
-    payload: Input,
+    payload: NoInfer<Input>,
     options: EnqueueOptions<Tx> = {},
   ): Promise<Enqueued> {
     this.#open()
@@ -118,7 +124,7 @@ export class Yard<Tx = never> implements AsyncDisposable {
   /** Sends many jobs of one definition; one result per item, in order. Never throws for a single item. */
   async enqueueMany<Input, Output>(
     definition: JobDefinition<Input, Output>,
-    items: readonly ({ readonly payload: Input } & EnqueueOptions<Tx>)[],
+    items: readonly ({ readonly payload: NoInfer<Input> } & EnqueueOptions<Tx>)[],
   ): Promise<readonly EnqueueManyResult[]> {
     this.#open()
     return this.#producer.enqueueMany(definition, items)
@@ -148,7 +154,12 @@ export class Yard<Tx = never> implements AsyncDisposable {
       prioritiesOf: (queue) => plans.get(queue)?.priorities ?? ['normal'],
       leaseMsOf: (queue) => this.#plan(queue).leaseMs,
       declare: (queue) => this.#declare(queue),
-      followUp: (opened, decision, onDead) => this.#followUp(opened, decision, onDead),
+      redeclare: (queue) => {
+        this.#declared.delete(queue)
+        return this.#declare(queue)
+      },
+      followUp: (opened, decision, onDead) =>
+        followUp({ producer: this.#producer, emitter, clock, broker: this.broker }, { opened, decision, onDead }),
     })
     this.#workers.add(worker)
     try {
@@ -190,10 +201,10 @@ export class Yard<Tx = never> implements AsyncDisposable {
     await this.#declare(queue)
     const page = { state: options.state ?? 'ready', cursor: null, limit: options.limit ?? 100 }
     const lanes = await Promise.all(plan.priorities.map((level) => browse(laneName(queue, level), page)))
-    return lanes.flatMap((lane) => lane.messages.map(peeked))
+    return lanes.flatMap((lane) => lane.messages.map((seen) => peeked(seen, queue)))
   }
 
-  /** Stops the workers gracefully and closes the connection. Idempotent. */
+  /** Stops the workers gracefully, lets sends in flight end, and closes the connection. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= this.#closeNow()
     return this.#closed
@@ -205,8 +216,12 @@ export class Yard<Tx = never> implements AsyncDisposable {
   }
 
   async #closeNow(): Promise<void> {
-    await Promise.all([...this.#workers].map((worker) => worker.stop()))
-    await this.#parts.adapter.close()
+    try {
+      await Promise.all([...this.#workers].map((worker) => worker.stop()))
+      await this.#producer.idle()
+    } finally {
+      await this.#parts.adapter.close()
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -233,35 +248,13 @@ export class Yard<Tx = never> implements AsyncDisposable {
     if (before !== undefined) return before
     const declaring = this.#declareNow(queue)
     this.#declared.set(queue, declaring)
-    declaring.catch(() => this.#declared.delete(queue))
+    declaring.catch(() => {
+      if (this.#declared.get(queue) === declaring) this.#declared.delete(queue)
+    })
     return declaring
   }
 
   async #declareNow(queue: string): Promise<void> {
     for (const spec of specsOf(this.#plan(queue))) await this.#parts.adapter.declare(spec)
-  }
-
-  /** Enqueues an `onDead` job with an id made from the dead one's, so that repeating it makes no second. */
-  async #followUp(opened: Opened, decision: Decision, onDead: OnDead): Promise<void> {
-    const { emitter, clock } = this.#parts
-    const { envelope } = opened
-    if (decision.kind !== 'dead' || envelope === null) return
-    const record = {
-      reason: decision.reason,
-      at: clock.now(),
-      attempts: decision.note.attempts,
-      lapses: opened.delivery.lapses,
-      failures: decision.note.failures,
-    }
-    try {
-      const payload = onDead.payload({ jobId: envelope.id, payload: envelope.payload, record })
-      await this.#producer.enqueue(onDead.job, payload, {
-        id: copyId(envelope.id, `on-dead:${envelope.replays ?? 0}`),
-        correlationId: envelope.correlationId ?? envelope.id,
-      })
-    } catch (error) {
-      const message = `onDead of ${envelope.job} (${envelope.id}) could not enqueue ${onDead.job.name}: ${String(error)}`
-      emitter.emit('broker.fault', { broker: this.broker, code: 'on-dead', message })
-    }
   }
 }

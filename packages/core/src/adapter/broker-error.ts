@@ -44,6 +44,9 @@ export interface BrokerErrorParts {
   readonly cause?: unknown
 }
 
+/** User, password and token of a URL within a text, up to the last @ of the word, since passwords may hold one. */
+const URL_SECRETS = /([a-z][a-z0-9+.-]*:\/\/)[^\s"'<>]*@/gi
+
 /** The only error that adapters throw or return. Match on `code`, never on the message. */
 export class BrokerError extends Error {
   override readonly name = 'BrokerError'
@@ -55,7 +58,8 @@ export class BrokerError extends Error {
 
   constructor(parts: BrokerErrorParts) {
     const where = parts.queue === undefined ? parts.adapter : `${parts.adapter}, queue ${JSON.stringify(parts.queue)}`
-    super(`[${where}] ${parts.message}`, parts.cause === undefined ? undefined : { cause: parts.cause })
+    // A native message may quote the URL that it could not reach.
+    super(`[${where}] ${parts.message.replace(URL_SECRETS, '$1***@')}`, parts.cause === undefined ? undefined : { cause: parts.cause })
     this.code = parts.code
     this.adapter = parts.adapter
     this.queue = parts.queue

@@ -34,14 +34,17 @@ export function guarded<Tx>(adapter: Adapter<Tx>, host: AdapterHost): Adapter<Tx
     asked: number,
     start: () => Promise<readonly Result[]>,
   ) => {
-    const results = await call(what, queue, start)
-    if (results.length === asked) return results
+    const results: unknown = await call(what, queue, start)
+    // `every` leaves holes out, `includes` does not.
+    if (Array.isArray(results) && results.length === asked && !results.includes(undefined) && results.every(isAnswer)) {
+      return results as readonly Result[]
+    }
     throw new BrokerError({
       code: 'unknown',
       adapter: adapter.name,
       queue,
       maybeApplied: true,
-      message: `${what} answered ${results.length} results for ${asked} items: a defect of the adapter`,
+      message: `${what} answered ${Array.isArray(results) ? `${results.length} results, not all readable,` : typeof results} for ${asked} items: a defect of the adapter`,
     })
   }
   const wrapped: Adapter<Tx> = {
@@ -83,7 +86,9 @@ function guardedConsumer<Tx>(
   return {
     receive: async (max: number, signal: AbortSignal): Promise<readonly Delivery[]> => {
       try {
-        return await consumer.receive(max, signal)
+        const deliveries: unknown = await consumer.receive(max, signal)
+        if (Array.isArray(deliveries)) return deliveries as readonly Delivery[]
+        throw new Error(`receive answered ${typeof deliveries}: a defect of the adapter`)
       } catch (error) {
         throw asBrokerError(error, name, queue)
       }
@@ -94,6 +99,10 @@ function guardedConsumer<Tx>(
       perItem('extend', queue, deliveries.length, () => consumer.extend(deliveries)),
     close: () => call('close of a consumer', queue, () => consumer.close()),
   }
+}
+
+function isAnswer(result: unknown): boolean {
+  return typeof result === 'string' || result instanceof BrokerError
 }
 
 /** A method that throws instead of rejecting rejects here. */

@@ -1,5 +1,6 @@
 import type { Adapter, SendResult } from '../adapter/adapter.ts'
-import type { BrokerError } from '../adapter/broker-error.ts'
+import { BrokerError } from '../adapter/broker-error.ts'
+import { asBrokerError } from '../adapter/guarded.ts'
 import { ConfigError, EnqueueError } from '../errors.ts'
 import type { AnyJob } from '../job/define-job.ts'
 import type { Emitter } from '../observe/emitter.ts'
@@ -8,7 +9,7 @@ import type { Clock } from '../runtime/clock.ts'
 import { uuidV7Source } from '../runtime/uuid.ts'
 import { buildMessage, type Outgoing } from './build-message.ts'
 import type { EnqueueOptions } from './enqueue-options.ts'
-import { SendBatcher, sendAll } from './send-batcher.ts'
+import { MOST_PER_SEND, SendBatcher, sendAll } from './send-batcher.ts'
 
 /** What an accepted enqueue answers. */
 export interface Enqueued {
@@ -30,6 +31,8 @@ export class Producer<Tx> {
   readonly #plans: ReadonlyMap<string, QueuePlan>
   readonly #known: ReadonlyMap<string, AnyJob>
   readonly #declare: (queue: string) => Promise<void>
+  readonly #forget: (queue: string) => void
+  readonly #inFlight = new Set<Promise<unknown>>()
   readonly #newId: () => string
   readonly #batcher: SendBatcher
 
@@ -40,6 +43,8 @@ export class Producer<Tx> {
     readonly plans: ReadonlyMap<string, QueuePlan>
     readonly known: ReadonlyMap<string, AnyJob>
     readonly declare: (queue: string) => Promise<void>
+    /** The queue is gone: declare it again next time. */
+    readonly forget: (queue: string) => void
   }) {
     this.#adapter = parts.adapter
     this.#emitter = parts.emitter
@@ -47,58 +52,97 @@ export class Producer<Tx> {
     this.#plans = parts.plans
     this.#known = parts.known
     this.#declare = parts.declare
+    this.#forget = parts.forget
     this.#newId = uuidV7Source(parts.clock)
     this.#batcher = new SendBatcher(parts.adapter as Adapter)
   }
 
+  /** Resolves when no send is in flight. */
+  async idle(): Promise<void> {
+    while (this.#inFlight.size > 0) await Promise.allSettled(this.#inFlight)
+  }
+
   async enqueue(definition: AnyJob, payload: unknown, options: EnqueueOptions<Tx>): Promise<Enqueued> {
-    const outgoing = await this.#build(definition, payload, options)
-    await this.#declare(definition.queue)
-    const { tx } = options
-    const result =
-      tx === undefined
-        ? await this.#batcher.send(outgoing.lane, outgoing.message)
-        : (await sendAll(this.#adapter, outgoing.lane, [outgoing.message], tx))[0]
-    return this.#answer(outgoing, result)
+    const built = this.#build(definition, payload, options)
+    // What the caller changes from here on changes nothing: a synchronous schema has had its text made.
+    const outgoing = built instanceof Promise ? await built : built
+    const sending = this.#send(definition.queue, outgoing, options.tx)
+    this.#inFlight.add(sending)
+    try {
+      return this.#answer(outgoing, await sending)
+    } finally {
+      this.#inFlight.delete(sending)
+    }
+  }
+
+  async #send(queue: string, outgoing: Outgoing, tx: Tx | undefined): Promise<SendResult | undefined> {
+    const refused = await this.#declared(queue)
+    if (refused !== null) return refused
+    if (tx === undefined) return this.#batcher.send(outgoing.lane, outgoing.message)
+    return (await sendAll(this.#adapter, outgoing.lane, [outgoing.message], tx))[0]
+  }
+
+  /** Null when the queue exists; otherwise why nothing can have been stored. */
+  async #declared(queue: string): Promise<BrokerError | null> {
+    try {
+      await this.#declare(queue)
+      return null
+    } catch (error) {
+      const { code, adapter, message, retryable, maybeApplied } = asBrokerError(error, this.#adapter.name, queue)
+      return new BrokerError({
+        code,
+        adapter,
+        queue,
+        retryable: retryable || maybeApplied,
+        message: `the queue could not be declared, so nothing was sent: ${message}`,
+        cause: error,
+      })
+    }
   }
 
   async enqueueMany(
     definition: AnyJob,
     items: readonly ({ readonly payload: unknown } & EnqueueOptions<Tx>)[],
   ): Promise<readonly EnqueueManyResult[]> {
-    const built: (Outgoing | Error)[] = []
-    const byTx = new Map<Tx | undefined, number[]>()
+    const results: EnqueueManyResult[] = []
+    const groups = new Map<Tx | undefined, { readonly index: number; readonly outgoing: Outgoing }[]>()
     for (const [index, { payload, ...options }] of items.entries()) {
       try {
-        built.push(await this.#build(definition, payload, options as EnqueueOptions<Tx>))
-        const group = byTx.get(options.tx)
-        if (group === undefined) byTx.set(options.tx, [index])
-        else group.push(index)
+        const outgoing = await this.#build(definition, payload, options as EnqueueOptions<Tx>)
+        const group = groups.get(options.tx)
+        if (group === undefined) groups.set(options.tx, [{ index, outgoing }])
+        else group.push({ index, outgoing })
       } catch (error) {
-        built.push(error as Error)
+        results[index] = { jobId: null, status: 'failed', error: asError(error) }
       }
     }
-    const results: EnqueueManyResult[] = built.map((one) =>
-      one instanceof Error
-        ? { jobId: null, status: 'failed', error: one }
-        : { jobId: one.envelope.id, status: 'failed', error: new Error('not sent') },
-    )
-    if (byTx.size > 0) await this.#declare(definition.queue)
-    for (const [tx, indexes] of byTx) {
-      const outgoing = indexes.map((index) => built[index] as Outgoing)
-      const lane = outgoing[0]?.lane ?? definition.queue
-      const messages = outgoing.map((one) => one.message)
-      const sent = await sendAll(this.#adapter, lane, messages, tx)
-      for (const [position, index] of indexes.entries()) {
-        const one = outgoing[position] as Outgoing
-        try {
-          results[index] = this.#answer(one, sent[position])
-        } catch (error) {
-          results[index] = { jobId: one.envelope.id, status: 'failed', error: error as Error }
+    const sending = this.#sendGroups(definition, groups, results)
+    this.#inFlight.add(sending)
+    await sending.finally(() => this.#inFlight.delete(sending))
+    return results
+  }
+
+  async #sendGroups(
+    definition: AnyJob,
+    groups: ReadonlyMap<Tx | undefined, readonly { readonly index: number; readonly outgoing: Outgoing }[]>,
+    results: EnqueueManyResult[],
+  ): Promise<void> {
+    const refused = groups.size === 0 ? null : await this.#declared(definition.queue)
+    for (const [tx, group] of groups) {
+      for (let from = 0; from < group.length; from += MOST_PER_SEND) {
+        const part = group.slice(from, from + MOST_PER_SEND)
+        const messages = part.map(({ outgoing }) => outgoing.message)
+        const lane = part[0]?.outgoing.lane ?? definition.queue
+        const sent = refused === null ? await sendAll(this.#adapter, lane, messages, tx) : null
+        for (const [position, { index, outgoing }] of part.entries()) {
+          try {
+            results[index] = this.#answer(outgoing, sent === null ? (refused ?? undefined) : sent[position])
+          } catch (error) {
+            results[index] = { jobId: outgoing.envelope.id, status: 'failed', error: asError(error) }
+          }
         }
       }
     }
-    return results
   }
 
   #build(definition: AnyJob, payload: unknown, options: EnqueueOptions<Tx>): Outgoing | Promise<Outgoing> {
@@ -130,6 +174,7 @@ export class Producer<Tx> {
 
   #unsent(outgoing: Outgoing, error: BrokerError | undefined): EnqueueError {
     const { id, job, queue } = outgoing.envelope
+    if (error?.code === 'not-found') this.#forget(queue)
     const maybeApplied = error?.maybeApplied ?? true
     const wayOut = maybeApplied
       ? `it may be stored nevertheless: enqueue again with { id: ${JSON.stringify(id)} }`
@@ -141,4 +186,8 @@ export class Producer<Tx> {
       error,
     )
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(`a thrown ${typeof thrown}`, { cause: thrown })
 }

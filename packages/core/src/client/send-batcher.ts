@@ -7,7 +7,7 @@ interface Waiting {
 }
 
 /** Most messages in one call of the seam; the adapter splits further where its broker takes fewer. */
-const MOST = 1_000
+export const MOST_PER_SEND = 1_000
 
 /**
  * Joins the sends of neighbours: everything enqueued to one lane while a send is in flight goes with the next one. A lone
@@ -36,7 +36,7 @@ export class SendBatcher {
   async #flush(lane: string): Promise<void> {
     for (;;) {
       const waiting = this.#lanes.get(lane) ?? []
-      const batch = waiting.splice(0, MOST)
+      const batch = waiting.splice(0, MOST_PER_SEND)
       if (batch.length === 0) break
       const results = await sendAll(
         this.#adapter,

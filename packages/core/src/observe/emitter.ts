@@ -1,6 +1,7 @@
 import { type Channel, channel } from 'node:diagnostics_channel'
-import type { Logger } from '../runtime/logger.ts'
+import type { LogFields, Logger } from '../runtime/logger.ts'
 import { silentLogger } from '../runtime/logger.ts'
+import { isThenable } from '../runtime/is-thenable.ts'
 import type { YardEventName, YardEvents } from './events.ts'
 
 /** Levels of the log line that each event writes; what is routine is debug. */
@@ -32,7 +33,8 @@ const CHANNELS: ReadonlyMap<YardEventName, Channel> = new Map(
 export type Unsubscribe = () => void
 
 /**
- * Typed events of one yard. A listener that throws is reported to the log and disturbs nobody. Every event also goes to
+ * Typed events of one yard. A listener that throws or rejects is reported to the log and disturbs nobody, and so does a
+ * logger that throws. Every event also goes to
  * `diagnostics_channel` (`switchyard:<name>`) and to the log as one line.
  */
 export class Emitter {
@@ -65,13 +67,34 @@ export class Emitter {
   emit<Name extends YardEventName>(name: Name, event: YardEvents[Name]): void {
     for (const listener of this.#listeners.get(name) ?? []) {
       try {
-        ;(listener as (event: YardEvents[Name]) => void)(event)
+        const result = (listener as (event: YardEvents[Name]) => unknown)(event)
+        if (isThenable(result)) result.then(undefined, (error: unknown) => this.#listenerFailed(name, error))
       } catch (error) {
-        this.#log.error({ event: name, error: String(error) }, 'an event listener threw')
+        this.#listenerFailed(name, error)
       }
     }
     const published = CHANNELS.get(name)
     if (published?.hasSubscribers) published.publish(event)
-    if (this.#log !== silentLogger) this.#log[LEVELS[name]]({ event: name, ...event }, name)
+    if (this.#log !== silentLogger) this.#write(LEVELS[name], { event: name, ...event }, name)
+  }
+
+  #listenerFailed(name: YardEventName, error: unknown): void {
+    this.#write('error', { event: name, error: shown(error) }, 'an event listener failed')
+  }
+
+  #write(level: keyof Logger, fields: LogFields, message: string): void {
+    try {
+      this.#log[level](fields, message)
+    } catch {
+      // A logger that fails has nobody to tell; jobs must not suffer from it.
+    }
+  }
+}
+
+function shown(error: unknown): string {
+  try {
+    return String(error)
+  } catch {
+    return 'something that cannot be shown'
   }
 }

@@ -11,7 +11,8 @@ function ceilingOf(backoff: Backoff, failures: number): number {
     case 'fixed':
       return backoff.delayMs
     case 'exponential':
-      return Math.min(backoff.maxMs, backoff.baseMs * backoff.factor ** (failures - 1))
+      // 0 times a power that has become Infinity is not a number.
+      return backoff.baseMs === 0 ? 0 : Math.min(backoff.maxMs, backoff.baseMs * backoff.factor ** (failures - 1))
     case 'list':
       return backoff.delaysMs[Math.min(failures, backoff.delaysMs.length) - 1] ?? 0
   }

@@ -6,6 +6,7 @@ import {
   PayloadTooLargeError,
   Reject,
   SwitchyardError,
+  LONGEST_DELAY_MS,
 } from '../errors.ts'
 import type { FailureClass } from '../job/envelope.ts'
 import type { Classifier } from '../job/retry-policy.ts'
@@ -126,7 +127,7 @@ function ofSqlState(code: string): FailureClass {
 export function retryAfterOf(error: unknown, now: number): number | null {
   if (typeof error !== 'object' || error === null) return null
   const fields = error as Readonly<Record<string, unknown>>
-  if (typeof fields.retryAfterMs === 'number' && fields.retryAfterMs >= 0) return fields.retryAfterMs
+  if (isDelay(fields.retryAfterMs)) return fields.retryAfterMs
   const holder = (fields.response ?? fields) as { headers?: unknown }
   const headers = holder.headers
   const value =
@@ -135,7 +136,11 @@ export function retryAfterOf(error: unknown, now: number): number | null {
       : ((headers as Readonly<Record<string, unknown>> | undefined)?.['retry-after'] ?? null)
   if (typeof value !== 'string' && typeof value !== 'number') return null
   const seconds = Number(value)
-  if (Number.isFinite(seconds)) return seconds >= 0 ? seconds * 1_000 : null
+  if (isDelay(seconds * 1_000)) return seconds * 1_000
   const date = Date.parse(String(value))
-  return Number.isNaN(date) ? null : Math.max(0, date - now)
+  return Number.isNaN(date) || Number.isFinite(seconds) ? null : Math.max(0, date - now)
+}
+
+function isDelay(ms: unknown): ms is number {
+  return typeof ms === 'number' && ms >= 0 && ms <= LONGEST_DELAY_MS
 }

@@ -22,6 +22,10 @@ export type Outcome =
   | { readonly kind: 'poison'; readonly error: unknown }
   /** Its worker died or froze with it too often. */
   | { readonly kind: 'crash-loop'; readonly lapses: number }
+  /** Its worker died or froze with it, and its policy forbids to run what may have happened. */
+  | { readonly kind: 'lapsed'; readonly lapses: number }
+  /** It was dead before, but the broker refused the move. */
+  | { readonly kind: 'buried'; readonly reason: DeadReason }
 
 /** What is known when the decision is made. */
 export interface Circumstances {
@@ -56,6 +60,8 @@ export function decide(outcome: Outcome, given: Circumstances): Decision {
     case 'unstarted':
       return { kind: 'release', delayMs: 0, note }
     case 'interrupted': {
+      if (forbidsRepeats(given))
+        return dead('ambiguous', new Error('interrupted by a stopping worker: it may have happened'), 'ambiguous', given)
       const releases = note.releases + 1
       if (releases <= policy.maxReleases)
         return { kind: 'release', delayMs: 0, note: { ...note, releases, notBefore: 0 } }
@@ -76,7 +82,18 @@ export function decide(outcome: Outcome, given: Circumstances): Decision {
       )
       return dead('crash-loop', error, 'ambiguous', given)
     }
+    case 'lapsed':
+      return dead('ambiguous', new Error(`${outcome.lapses} leases of this job ended unsettled: it may have happened`), 'ambiguous', given)
+    case 'buried': {
+      const { buried: _done, ...rest } = note
+      return { kind: 'dead', reason: outcome.reason, note: rest }
+    }
   }
+}
+
+/** `onAmbiguous: 'dead'` for a job that nothing makes safe to repeat: what may have happened is not run again. */
+export function forbidsRepeats(given: Pick<Circumstances, 'policy' | 'repeatable'>): boolean {
+  return given.policy.onAmbiguous === 'dead' && !given.repeatable
 }
 
 function ofFailure(thrown: unknown, given: Circumstances): Decision {
@@ -90,10 +107,10 @@ function ofFailure(thrown: unknown, given: Circumstances): Decision {
   if (failureClass === 'permanent') {
     return died((error as { code?: unknown } | null)?.code === 'reject' ? 'rejected' : 'permanent', failure, given)
   }
-  if (failureClass === 'ambiguous' && policy.onAmbiguous === 'dead' && !given.repeatable) {
+  if (failureClass === 'ambiguous' && forbidsRepeats(given)) {
     return died('ambiguous', failure, given)
   }
-  const asked = error instanceof RetryAfter ? error.delayMs : retryAfterOf(error, now)
+  const asked = error instanceof RetryAfter ? error.delayMs : askedDelay(error, now)
   return afterFailure(failure, asked ?? backoffDelay(policy.backoff, note.attempts + 1, given.random), given)
 }
 
@@ -121,12 +138,26 @@ function counted(note: Note, failure: Failure): Note {
   return { ...note, attempts: note.attempts + 1, failures: [...note.failures, failure] }
 }
 
-/** A classifier of the user's that throws must not decide anything: the default stands. */
+/** A classifier of the user's that throws must not decide anything: the default stands; of what cannot be read, transient. */
 function safely(error: unknown, policy: RetryPolicy): FailureClass {
+  for (const custom of [policy.classify, null]) {
+    try {
+      const said = classify(error, custom)
+      if (CLASSES.has(said)) return said
+    } catch {
+      // The next one decides.
+    }
+  }
+  return 'transient'
+}
+
+const CLASSES: ReadonlySet<unknown> = new Set<FailureClass>(['transient', 'permanent', 'ambiguous'])
+
+function askedDelay(error: unknown, now: number): number | null {
   try {
-    return classify(error, policy.classify)
+    return retryAfterOf(error, now)
   } catch {
-    return classify(error, null)
+    return null
   }
 }
 
@@ -153,6 +184,7 @@ function failureOf(error: unknown, failureClass: FailureClass, given: Circumstan
 function readable(thrown: unknown): unknown {
   if (typeof thrown !== 'object' || thrown === null) return thrown
   try {
+    void (thrown instanceof Error)
     for (const field of READ) void (thrown as Readonly<Record<string, unknown>>)[field]
     return thrown
   } catch {

@@ -1,4 +1,4 @@
-import type { Failure } from '../job/envelope.ts'
+import type { DeadReason, Failure } from '../job/envelope.ts'
 import { jsonText } from '../job/json-text.ts'
 
 /** Core's memory of one job between leases; travels as `Delivery.note` (JSON text, at most NOTE_BYTES). */
@@ -13,6 +13,8 @@ export interface Note {
   readonly notBefore: number
   /** The first and the latest failures, oldest first. */
   readonly failures: readonly Failure[]
+  /** It is dead, but the broker refused the move: no handler may run it, only the move is tried again. */
+  readonly buried?: DeadReason
 }
 
 /** The seam's limit for a note (seam 1, `Delivery.note`). */
@@ -49,12 +51,21 @@ export function decodeNote(text: string | null): Note | null {
 
 function isNote(value: unknown): value is Note {
   if (typeof value !== 'object' || value === null) return false
-  const { attempts, releases, putBacks, notBefore, failures } = value as Record<string, unknown>
+  const { attempts, releases, putBacks, notBefore, failures, buried } = value as Record<string, unknown>
   return (
     [attempts, releases, putBacks].every((count) => Number.isSafeInteger(count) && (count as number) >= 0) &&
     typeof notBefore === 'number' &&
-    Array.isArray(failures)
+    Array.isArray(failures) &&
+    failures.every(isFailure) &&
+    (buried === undefined || typeof buried === 'string')
   )
+}
+
+/** Only what is read again: other fields of a failure are for people. */
+function isFailure(value: unknown): value is Failure {
+  if (typeof value !== 'object' || value === null) return false
+  const { message, name } = value as Record<string, unknown>
+  return typeof message === 'string' && typeof name === 'string'
 }
 
 function shortened(failure: Failure): Failure {

@@ -39,7 +39,7 @@ export function planQueues(
 ): ReadonlyMap<string, QueuePlan> {
   const names = new Set([...jobs.map((job) => job.queue), ...Object.keys(options)])
   const plans = new Map<string, QueuePlan>()
-  for (const name of names) plans.set(name, planQueue(name, jobs, options[name] ?? {}, capabilities))
+  for (const name of names) plans.set(name, planQueue(name, jobs, (Object.hasOwn(options, name) ? options[name] : {}) ?? {}, capabilities))
   return plans
 }
 

@@ -32,7 +32,8 @@ export function toSettlement(decision: Decision, opened: Opened, capabilities: C
       const rest = delayMs < decision.delayMs
       const note =
         rest && decision.note.notBefore === 0 ? { ...decision.note, notBefore: now + decision.delayMs } : decision.note
-      if (note === opened.note) return { kind: decision.kind, delivery, delayMs }
+      // Where a broker cannot keep a changed note, what it would say is not known: that is declared, not refused.
+      if (note === opened.note || capabilities.note.value === 'unsupported') return { kind: decision.kind, delivery, delayMs }
       return { kind: decision.kind, delivery, delayMs, note: encodeNote(note) }
     }
     case 'dead':
@@ -72,6 +73,32 @@ export function deadMessage(decision: Decision & { readonly kind: 'dead' }, open
     delayMs: 0,
   }
 }
+
+/**
+ * The same move with as little as possible beside the job, for a broker that finds the first too large: the last failure in
+ * short, no earlier deaths; a body that is no envelope goes as it came.
+ */
+export function smallerMove(
+  decision: Decision & { readonly kind: 'dead' },
+  opened: Opened,
+  now: number,
+): Extract<Settlement, { kind: 'move' }> {
+  const { delivery, envelope, note, queue } = opened
+  const to = deadName(queue)
+  if (envelope === null) {
+    const message = { ...deadMessage(decision, opened, now), body: delivery.message.body }
+    return { kind: 'move', delivery, to, message }
+  }
+  const failures = decision.note.failures.slice(-1).map((failure) => {
+    const { stack: _dropped, ...rest } = failure
+    return { ...rest, message: rest.message.slice(0, SHORT_CHARS) }
+  })
+  const { past: _dropped, ...rest } = envelope
+  const small = { ...decision, note: { ...decision.note, failures } }
+  return { kind: 'move', delivery, to, message: deadMessage(small, { delivery, envelope: rest, note, queue }, now) }
+}
+
+const SHORT_CHARS = 200
 
 /** Job name of a dead letter whose body could not be decoded; no definition can have it. */
 export const UNDECODABLE = '(undecodable)'

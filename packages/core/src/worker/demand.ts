@@ -107,14 +107,12 @@ export class Demand {
   }
 
   #grant(): void {
-    const contended = this.#anyBacklog()
     while (this.#free > 0) {
-      const queue = nextTurn(
-        this.#queues.filter((slots) => slots.lanes.some((lane) => this.#eligible(lane, contended))),
-      )
-      if (queue === null) return
-      const lane = nextTurn(queue.lanes.filter((one) => this.#eligible(one, contended)))
+      // Anew each time: a backlog whose queue just reached its cap keeps nobody else from listening.
+      const contended = this.#anyBacklog()
+      const lane = (contended ? null : this.#longestUnheard()) ?? this.#byWeight(contended)
       if (lane === null) return
+      const queue = lane.slots
       // A single taker gets all at once: turns among one are pointless, and this is the hot path.
       const alone = this.#soleTaker(lane, contended)
       const count = alone ? Math.min(this.#free, queue.concurrency - queue.taken) : 1
@@ -122,6 +120,21 @@ export class Demand {
       queue.taken += count
       this.#free -= count
     }
+  }
+
+  #byWeight(contended: boolean): DemandLane | null {
+    const queue = nextTurn(this.#queues.filter((slots) => slots.lanes.some((lane) => this.#eligible(lane, contended))))
+    return queue === null ? null : nextTurn(queue.lanes.filter((one) => this.#eligible(one, contended)))
+  }
+
+  /** Weights share work, not silence: while nobody has a backlog every lane listens in turn, however light it is. */
+  #longestUnheard(): DemandLane | null {
+    let unheard: DemandLane | null = null
+    for (const lane of this.#lanes()) {
+      if (lane.owed > 0 || !this.#eligible(lane, false)) continue
+      if (unheard === null || lane.coolUntil < unheard.coolUntil) unheard = lane
+    }
+    return unheard
   }
 
   #soleTaker(lane: DemandLane, contended: boolean): boolean {

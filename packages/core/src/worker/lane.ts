@@ -1,16 +1,17 @@
-import type { Consumer, Delivery } from '../adapter/adapter.ts'
+import type { Consumer, Delivery, SettleResult } from '../adapter/adapter.ts'
 import type { BrokerError } from '../adapter/broker-error.ts'
 import { asBrokerError } from '../adapter/guarded.ts'
 import type { Handler } from '../job/handler.ts'
 import { decide, type Outcome } from '../policy/decide.ts'
-import { type Opened, toSettlement } from '../policy/settlement.ts'
+import type { Opened } from '../policy/settlement.ts'
 import type { Demand, DemandLane, QueueSlots } from './demand.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { openDelivery } from './open-delivery.ts'
 import { Run } from './run.ts'
 import type { RunServices } from './run-services.ts'
+import { SettleAttempt } from './settle-attempt.ts'
 import { Settler } from './settler.ts'
-import { tellDecision } from './tell-decision.ts'
+import { tellDecision, wantedBy } from './tell-decision.ts'
 import { policyWithout } from './unhandled-policy.ts'
 import type { WorkerParts } from './worker-parts.ts'
 
@@ -72,6 +73,10 @@ export class Lane implements DemandLane {
       prefetch: this.#prefetch,
       lost: (deliveries) => this.#lost(deliveries),
     })
+    if (this.#stopping) {
+      await consumer.close()
+      return
+    }
     this.#consumer = consumer
     const keeper = new LeaseKeeper<Run>({
       clock,
@@ -87,7 +92,6 @@ export class Lane implements DemandLane {
       settler,
       leaseMs,
       settleIn: (settlements, tx) => consumer.settle(settlements, tx as never),
-      handlerEnded: () => {},
       ended: (run) => this.#ended(run),
     })
     this.open = true
@@ -102,7 +106,10 @@ export class Lane implements DemandLane {
     consumer.receive(max, signal).then(
       (deliveries) => {
         this.#reopenMs = REOPEN_MS
-        for (const delivery of deliveries) this.#take(delivery)
+        for (let index = 0; index < deliveries.length; index++) {
+          const delivery = deliveries[index]
+          if (delivery !== undefined) this.#take(delivery, index < max)
+        }
         this.#demand().received(this, deliveries.length)
         this.#tellQuiet()
       },
@@ -110,13 +117,20 @@ export class Lane implements DemandLane {
     )
   }
 
-  #take(delivery: Delivery): void {
+  /** `asked` false: the adapter handed over more than there are slots, so this one goes back. */
+  #take(delivery: Delivery, asked: boolean): void {
     const services = this.#services
     if (services === null) return
+    if (this.#runs.has(delivery)) {
+      this.#tellDefect('the adapter handed over one delivery twice; it runs once')
+      this.#free()
+      return
+    }
     const { clock, handlers, adapter } = this.#parts
     const now = clock.now()
     const opening = openDelivery(delivery, handlers, this.slots.name, now)
-    if (this.#stopping) {
+    if (this.#stopping || !asked) {
+      if (!asked) this.#tellDefect('the adapter handed over more deliveries than were asked for; the rest goes back')
       this.#settleUnstarted(services, opening.opened, { kind: 'unstarted' }, null)
       return
     }
@@ -150,21 +164,26 @@ export class Lane implements DemandLane {
       now,
       random: services.clock.random,
     })
-    const settlement = toSettlement(decision, opened, services.capabilities, now)
     const onDead = handler?.definition.onDead ?? null
     this.#unsettled += 1
-    const send = () =>
-      services.settler.add(settlement, (result) => {
-        if (result === 'settled') tellDecision(services, opened, decision, outcome, 0)
-        else if (result !== 'lost') {
-          const message = `${result.message} (it comes back when its lease ends)`
-          services.emitter.emit('settle.unknown', { ...services.factsOf(opened), wanted: settlement.kind, message })
-        }
-        this.#unsettled -= 1
-        this.#free()
-      })
+    const done = (result: SettleResult) => {
+      if (result === 'settled') tellDecision(services, opened, decision, outcome, 0)
+      else if (result !== 'lost') {
+        const message = `${result.message} (it comes back when its lease ends)`
+        services.emitter.emit('settle.unknown', { ...services.factsOf(opened), wanted: wantedBy(decision), message })
+      }
+      this.#unsettled -= 1
+      this.#free()
+    }
+    const leaseEndsAt = opened.delivery.leasedAt + services.leaseMs
+    const send = () => new SettleAttempt(services, { opened, decision, at: now, leaseEndsAt, done }).start()
     if (decision.kind === 'dead' && onDead !== null) void services.followUp(opened, decision, onDead).finally(send)
     else send()
+  }
+
+  #tellDefect(message: string): void {
+    const broker = this.#parts.adapter.name
+    this.#parts.emitter.emit('broker.fault', { broker, code: 'unknown', message: `lane ${this.name}: ${message}` })
   }
 
   #ended(run: Run): void {
@@ -187,26 +206,29 @@ export class Lane implements DemandLane {
     for (const delivery of deliveries) this.#runs.get(delivery)?.leaseLost('broker')
   }
 
-  /** The consumer can never deliver again: close it, tell, and open another when the broker lets us. */
+  /** The consumer can never deliver again: close it, tell, and open another as soon as the broker lets us. */
   async #broken(error: BrokerError): Promise<void> {
-    const { emitter, clock, adapter } = this.#parts
+    const { emitter, clock, adapter, stopSignal } = this.#parts
     this.open = false
     this.#demand().received(this, 0)
-    if (this.#stopping || error.code === 'closed') return
-    emitter.emit('broker.fault', { broker: adapter.name, code: error.code, message: error.message })
+    this.#tellQuiet()
+    if (this.#stopping) return
     for (const run of this.#runs.values()) run.leaseLost('broker')
     await this.#consumer?.close().catch(() => {})
     this.#consumer = null
-    const waitMs = this.#reopenMs
-    this.#reopenMs = Math.min(REOPEN_MAX_MS, waitMs * 2)
-    await clock.sleep(waitMs, this.#parts.stopSignal)
-    if (this.#stopping) return
-    try {
-      await this.#parts.declare(this.slots.name)
-      await this.start()
-      this.#demand().pump()
-    } catch (again) {
-      await this.#broken(asBrokerError(again, adapter.name, this.name))
+    for (let reason = error; !this.#stopping; ) {
+      emitter.emit('broker.fault', { broker: adapter.name, code: reason.code, message: reason.message })
+      await clock.sleep(this.#reopenMs, stopSignal)
+      this.#reopenMs = Math.min(REOPEN_MAX_MS, this.#reopenMs * 2)
+      if (this.#stopping) return
+      try {
+        await this.#parts.redeclare(this.slots.name)
+        await this.start()
+        this.#demand().pump()
+        return
+      } catch (again) {
+        reason = asBrokerError(again, adapter.name, this.name)
+      }
     }
   }
 

@@ -4,7 +4,7 @@ import type { AnyJob } from '../job/define-job.ts'
 import { decodeEnvelope, type Envelope, NewerEnvelopeError } from '../job/envelope.ts'
 import type { Handler } from '../job/handler.ts'
 import { currentPayload } from '../job/upcast.ts'
-import type { Outcome } from '../policy/decide.ts'
+import { forbidsRepeats, type Outcome } from '../policy/decide.ts'
 import { decodeNote, EMPTY_NOTE } from '../policy/note.ts'
 import type { Opened } from '../policy/settlement.ts'
 
@@ -27,6 +27,10 @@ export function openDelivery(
     const envelope = decodeEnvelope(delivery.message.body)
     opened = { ...opened, envelope }
     if (note === null) throw new EnvelopeError('the note of this job cannot be read: it was changed by something else')
+    // A job that no handler here knows waits for its time, too: what is put back too early would start too early.
+    const notBefore = note === EMPTY_NOTE ? (envelope.notBefore ?? 0) : note.notBefore
+    if (notBefore > now) return { opened, definition, outcome: { kind: 'early', notBefore } }
+    if (note.buried !== undefined) return { opened, definition, outcome: { kind: 'buried', reason: note.buried } }
     const handler = handlers.get(envelope.job)
     if (handler === undefined) {
       throw new UnknownJobError(
@@ -40,14 +44,17 @@ export function openDelivery(
     if (delivery.lapses !== null && delivery.lapses > most) {
       return { opened, definition, outcome: { kind: 'crash-loop', lapses: delivery.lapses } }
     }
-    const notBefore = note === EMPTY_NOTE ? (envelope.notBefore ?? 0) : note.notBefore
-    if (notBefore > now) {
-      return { opened, definition, outcome: { kind: 'early', notBefore } }
+    if (delivery.lapses !== null && delivery.lapses > 0 && forbidsRepeats(circumstances(definition))) {
+      return { opened, definition, outcome: { kind: 'lapsed', lapses: delivery.lapses } }
     }
     return { opened: { ...opened, envelope }, handler, payload: currentPayload(definition, envelope) }
   } catch (error) {
     return { opened, definition, outcome: outcomeOf(error) }
   }
+}
+
+function circumstances({ retry, key, idempotent }: AnyJob) {
+  return { policy: retry, repeatable: key !== null || idempotent }
 }
 
 function outcomeOf(error: unknown): Outcome {

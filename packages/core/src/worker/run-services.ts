@@ -19,6 +19,8 @@ export interface RunServices {
   readonly clock: Clock
   readonly log: Logger
   readonly emitter: Emitter
+  /** The adapter's word for the broker. */
+  readonly broker: string
   readonly capabilities: Capabilities
   readonly settings: WorkSettings
   readonly deadlines: Deadlines
@@ -28,13 +30,9 @@ export interface RunServices {
   /** Calls the handler inside the middleware. */
   invoke(handler: Handler, payload: unknown, context: JobContext): unknown
   settleIn(settlements: readonly Settlement[], tx: unknown): Promise<readonly SettleResult[]>
-  /** Enqueues the `onDead` job; failures are reported, never thrown. */
+  /** Enqueues the `onDead` job, with patience; what fails for good is reported, never thrown. */
   followUp(opened: Opened, decision: Decision, onDead: OnDead): Promise<void>
   factsOf(opened: Opened): RunEvent
-  /** The handler of a run ended (its settlement may still be under way). */
-  handlerEnded(run: Run): void
   /** Everything about the run ended: its slot is free. */
   ended(run: Run): void
-  /** A deaf handler is still running after its settlement. */
-  watchOverrun(run: Run): void
 }

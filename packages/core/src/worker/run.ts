@@ -1,17 +1,27 @@
-import type { Settlement, SettleResult } from '../adapter/adapter.ts'
+import type { SettleResult } from '../adapter/adapter.ts'
 import { BrokerError } from '../adapter/broker-error.ts'
-import { JobTimeout, LeaseLost, Reject, RetryAfter, Shutdown, Snooze } from '../errors.ts'
+import {
+  InvalidPayloadError,
+  JobTimeout,
+  LeaseLost,
+  Reject,
+  RetryAfter,
+  Shutdown,
+  Snooze,
+  UnsupportedError,
+} from '../errors.ts'
 import type { Envelope } from '../job/envelope.ts'
 import type { Handler } from '../job/handler.ts'
 import { validate } from '../job/validate.ts'
 import { type Decision, decide, type Outcome } from '../policy/decide.ts'
-import { type Opened, toSettlement } from '../policy/settlement.ts'
+import type { Opened } from '../policy/settlement.ts'
+import { isThenable } from '../runtime/is-thenable.ts'
 import type { Due } from './deadlines.ts'
 import type { Leased } from './lease-keeper.ts'
 import { RunContext } from './run-context.ts'
 import type { RunServices } from './run-services.ts'
 import { SettleAttempt } from './settle-attempt.ts'
-import { tellDecision } from './tell-decision.ts'
+import { tellDecision, wantedBy } from './tell-decision.ts'
 
 /**
  * One lease of one job from start to settlement. Ends exactly once: when its handler has ended and its settlement has been
@@ -30,6 +40,7 @@ export class Run implements Leased, Due {
   #settling = false
   #settled = false
   #completedInTx = false
+  #interrupted = false
   /** The abort grace is running. */
   #deaf = false
 
@@ -60,33 +71,49 @@ export class Run implements Leased, Due {
     this.#services.deadlines.add(this)
     const { definition } = this.handler
     const place = { job: definition.name, queue: definition.queue, jobId: this.opened.envelope.id }
+    let checked: unknown
     try {
-      const checked = validate(definition.payload, payload, place)
-      if (checked instanceof Promise) {
-        checked.then(
-          (output) => this.#call(output),
-          (error: unknown) => this.#handlerDone({ kind: 'poison', error }),
-        )
-      } else this.#call(checked)
+      checked = validate(definition.payload, payload, place)
     } catch (error) {
-      this.#handlerDone({ kind: 'poison', error })
+      this.#refused(error)
+      return
     }
+    if (checked instanceof Promise) {
+      checked.then(
+        (output) => this.#checkedLate(output),
+        (error: unknown) => this.#refused(error),
+      )
+    } else this.#call(checked)
+  }
+
+  /** A payload that does not fit is poison; a schema that failed (its database is away) is a failed attempt. */
+  #refused(error: unknown): void {
+    this.#handlerDone({ kind: error instanceof InvalidPayloadError ? 'poison' : 'failed', error })
+  }
+
+  /** Whatever ended the run while its schema was asked also keeps the handler from starting. */
+  #checkedLate(output: unknown): void {
+    if (this.#abortedBy === null) this.#call(output)
+    else if (this.#abortedBy instanceof Shutdown) this.#handlerDone({ kind: 'unstarted' })
+    else this.#handlerDone({ kind: 'failed', error: this.#abortedBy })
   }
 
   #call(payload: unknown): void {
-    let result: unknown
     try {
-      result = this.#services.invoke(this.handler, payload, this.#context)
+      const result = this.#services.invoke(this.handler, payload, this.#context)
+      if (isThenable(result)) {
+        const ended = result instanceof Promise ? result : Promise.resolve(result)
+        ended.then(
+          () => this.#handlerDone({ kind: 'completed' }),
+          (error: unknown) => this.#handlerDone({ kind: 'failed', error }),
+        )
+        return
+      }
     } catch (error) {
       this.#handlerDone({ kind: 'failed', error })
       return
     }
-    if (isThenable(result)) {
-      result.then(
-        () => this.#handlerDone({ kind: 'completed' }),
-        (error: unknown) => this.#handlerDone({ kind: 'failed', error }),
-      )
-    } else this.#handlerDone({ kind: 'completed' })
+    this.#handlerDone({ kind: 'completed' })
   }
 
   /** The time is over: first the signal, and when the handler ignores it for the abort grace, settle without it. */
@@ -104,8 +131,7 @@ export class Run implements Leased, Due {
     }
     if (this.#deaf) {
       emitter.emit('job.overrun', { ...this.facts(), runMs: clock.now() - this.startedAt })
-      this.#services.watchOverrun(this)
-      this.#settle(this.#outcomeWhenAborted(this.#abortedBy))
+      if (!this.#settling && !this.#settled) this.#settle(this.#outcomeWhenAborted(this.#abortedBy))
       return
     }
     this.#deaf = true
@@ -121,8 +147,8 @@ export class Run implements Leased, Due {
 
   /** The lease ended under us: tell the handler, and settle nothing. */
   leaseLost(known: 'broker' | 'renewal' | 'deadline'): void {
-    // While a settlement is under way its answer tells.
-    if (this.#settled || this.#settling) return
+    // While a settlement is under way its answer tells; what a transaction completed has no lease any more.
+    if (this.#settled || this.#settling || this.#completedInTx) return
     this.#settled = true
     this.#services.emitter.emit('lease.lost', { ...this.facts(), known })
     this.#services.keeper.remove(this)
@@ -144,14 +170,37 @@ export class Run implements Leased, Due {
     return this.#handlerEnded
   }
 
+  /** Given back unfinished by a stopping worker. */
+  get interrupted(): boolean {
+    return this.#interrupted
+  }
+
   async completeIn(tx: unknown): Promise<void> {
+    const { capabilities, keeper } = this.#services
+    const { name } = this.handler.definition
+    if (!capabilities.transactions.value) {
+      const { broker } = this.#services
+      throw new UnsupportedError(
+        `complete(tx) of job ${JSON.stringify(name)} on ${broker}: ${capabilities.transactions.why}. Make the effect ` +
+          'idempotent by ctx.job.id or key, or use a broker that is your database',
+        { job: name, jobId: this.opened.envelope.id, broker, option: 'tx' },
+      )
+    }
+    if (this.#settled || this.#settling) throw this.#leaseEnded()
     const [result] = await this.#services.settleIn([{ kind: 'complete', delivery: this.delivery }], tx)
     if (result === 'settled') {
       this.#completedInTx = true
+      // From here on the transaction holds the job; a renewal would find it gone, or wait for the user's row lock.
+      keeper.remove(this)
       return
     }
     if (result instanceof BrokerError) throw result
-    throw new LeaseLost('the lease of this job ended before its transaction: roll back', {
+    throw this.#leaseEnded()
+  }
+
+  #leaseEnded(): LeaseLost {
+    return new LeaseLost('the lease of this job ended before its transaction: roll back', {
+      job: this.handler.definition.name,
       jobId: this.opened.envelope.id,
     })
   }
@@ -161,9 +210,9 @@ export class Run implements Leased, Due {
   }
 
   #handlerDone(outcome: Outcome): void {
+    if (this.#handlerEnded) return
     this.#handlerEnded = true
     this.#services.deadlines.remove(this)
-    this.#services.handlerEnded(this)
     if (this.#settled) this.#end()
     else if (!this.#settling) this.#settle(this.#seen(outcome))
   }
@@ -181,10 +230,11 @@ export class Run implements Leased, Due {
   }
 
   #settle(outcome: Outcome): void {
-    const { clock, capabilities, keeper } = this.#services
+    const { clock, keeper } = this.#services
     this.#settling = true
-    keeper.remove(this)
+    this.#interrupted = outcome.kind === 'interrupted'
     if (outcome.kind === 'completed' && this.#completedInTx) {
+      keeper.remove(this)
       this.#settled = true
       tellDecision(this.#services, this.opened, { kind: 'complete' }, outcome, clock.now() - this.startedAt)
       this.#endIfHandlerEnded()
@@ -200,31 +250,29 @@ export class Run implements Leased, Due {
       now,
       random: clock.random,
     })
-    const settlement = toSettlement(decision, this.opened, capabilities, now)
-    const send = () => this.#send(settlement, decision, outcome, now - this.startedAt)
+    const send = () => {
+      keeper.remove(this)
+      new SettleAttempt(this.#services, {
+        opened: this.opened,
+        decision,
+        at: now,
+        leaseEndsAt: this.renewedAt + this.#services.leaseMs,
+        done: (result) => this.#answered(result, decision, outcome, now - this.startedAt),
+      }).start()
+    }
+    // The lease is kept while the onDead job is enqueued: nobody else may bury this one meanwhile.
     if (decision.kind === 'dead' && definition.onDead !== null)
       void this.#services.followUp(this.opened, decision, definition.onDead).finally(send)
     else send()
   }
 
-  #send(settlement: Settlement, decision: Decision, outcome: Outcome, ms: number): void {
-    new SettleAttempt(this.#services, this, settlement, (result: SettleResult) => {
-      if (result === 'settled') {
-        this.#settled = true
-        tellDecision(this.#services, this.opened, decision, outcome, ms)
-      } else if (result === 'lost') {
-        this.#settled = true
-        this.#services.emitter.emit('lease.lost', { ...this.facts(), known: 'settle' })
-      } else {
-        this.#settled = true
-        this.#services.emitter.emit('settle.unknown', {
-          ...this.facts(),
-          wanted: settlement.kind,
-          message: result.message,
-        })
-      }
-      this.#endIfHandlerEnded()
-    }).start()
+  #answered(result: SettleResult, decision: Decision, outcome: Outcome, ms: number): void {
+    const { emitter } = this.#services
+    this.#settled = true
+    if (result === 'settled') tellDecision(this.#services, this.opened, decision, outcome, ms)
+    else if (result === 'lost') emitter.emit('lease.lost', { ...this.facts(), known: 'settle' })
+    else emitter.emit('settle.unknown', { ...this.facts(), wanted: wantedBy(decision), message: result.message })
+    this.#endIfHandlerEnded()
   }
 
   #endIfHandlerEnded(): void {
@@ -234,8 +282,4 @@ export class Run implements Leased, Due {
   #end(): void {
     this.#services.ended(this)
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
 }

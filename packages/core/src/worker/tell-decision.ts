@@ -40,6 +40,11 @@ export function tellDecision(
   }
 }
 
+/** The seam's word for a decision. */
+export function wantedBy(decision: Decision): 'complete' | 'retry' | 'release' | 'move' {
+  return decision.kind === 'dead' ? 'move' : decision.kind
+}
+
 function whyOf(outcome: Outcome): 'snooze' | 'interrupted' | 'early' | 'unstarted' {
   switch (outcome.kind) {
     case 'interrupted':

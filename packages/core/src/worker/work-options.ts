@@ -18,7 +18,7 @@ export interface WorkOptions {
   readonly concurrency?: number
   readonly queues?: Readonly<Record<string, WorkQueueOptions>>
   readonly middleware?: readonly Middleware[]
-  /** For people and events; default: host name, process id and a number. */
+  /** For people and events; default: process id and a number. */
   readonly id?: string
   /** `stop()` without a grace waits this long for running jobs (default 25 s). */
   readonly stopGraceMs?: number
@@ -48,7 +48,7 @@ export function workSettings(handlers: readonly Handler[], options: WorkOptions)
     if (typeof run !== 'function') fail('handlers', `need a function for job ${JSON.stringify(definition?.name)}`)
     if (names.has(definition.name)) fail('handlers', `name job ${JSON.stringify(definition.name)} twice`)
     names.add(definition.name)
-    const own = options.queues?.[definition.queue] ?? {}
+    const own = (Object.hasOwn(options.queues ?? {}, definition.queue) ? options.queues?.[definition.queue] : {}) ?? {}
     const fallback = Math.min(options.concurrency ?? DEFAULTS.concurrency, Number.MAX_SAFE_INTEGER)
     queues.set(definition.queue, {
       concurrency: own.concurrency ?? fallback,
@@ -74,7 +74,10 @@ export function workSettings(handlers: readonly Handler[], options: WorkOptions)
   const abortGraceMs = options.abortGraceMs ?? DEFAULTS.abortGraceMs
   if (!(stopGraceMs >= 0)) fail('stopGraceMs', 'must be a number of milliseconds >= 0')
   if (!(abortGraceMs >= 0)) fail('abortGraceMs', 'must be a number of milliseconds >= 0')
-  return { concurrency, queues, middleware: options.middleware ?? [], stopGraceMs, abortGraceMs }
+  const middleware = options.middleware ?? []
+  if (!Array.isArray(middleware) || middleware.some((layer) => typeof layer !== 'function'))
+    fail('middleware', 'must be a list of functions (context, next) => Promise')
+  return { concurrency, queues, middleware, stopGraceMs, abortGraceMs }
 }
 
 function known(where: string, options: object, keys: readonly string[]): void {

@@ -13,10 +13,8 @@ export interface WorkerParts {
   readonly handlers: ReadonlyMap<string, Handler>
   readonly stopSignal: AbortSignal
   leaseMsOf(queue: string): number
-  /** Makes the queue, its lanes and its dead queue exist. */
-  declare(queue: string): Promise<void>
+  /** Makes the queue, its lanes and its dead queue exist again, whatever was known before. */
+  redeclare(queue: string): Promise<void>
   stalled(stalledMs: number, runs: readonly Run[]): void
-  servicesFor(
-    lane: Pick<RunServices, 'keeper' | 'settler' | 'leaseMs' | 'settleIn' | 'handlerEnded' | 'ended'>,
-  ): RunServices
+  servicesFor(lane: Pick<RunServices, 'keeper' | 'settler' | 'leaseMs' | 'settleIn' | 'ended'>): RunServices
 }

@@ -1,7 +1,8 @@
 import type { Adapter } from '../adapter/adapter.ts'
+import { asBrokerError } from '../adapter/guarded.ts'
 import type { Priority } from '../adapter/queue-names.ts'
 import { laneName } from '../adapter/queue-names.ts'
-import { ClosedError, Shutdown } from '../errors.ts'
+import { ClosedError, ConfigError, Shutdown } from '../errors.ts'
 import type { OnDead } from '../job/define-job.ts'
 import type { Handler, JobContext } from '../job/handler.ts'
 import type { Emitter } from '../observe/emitter.ts'
@@ -34,10 +35,12 @@ export interface WorkerOptions {
   prioritiesOf(queue: string): readonly Priority[]
   leaseMsOf(queue: string): number
   declare(queue: string): Promise<void>
+  /** The same although it was done before: the queue is gone. */
+  redeclare(queue: string): Promise<void>
   followUp(opened: Opened, decision: Decision, onDead: OnDead): Promise<void>
 }
 
-/** How a stop went. */
+/** How a stop went; what its own failure or loss of the lease ended counts as finished. */
 export interface StopReport {
   /** Jobs whose handlers ended within the grace. */
   readonly finished: number
@@ -55,8 +58,10 @@ export class Worker implements AsyncDisposable {
   readonly #demand: Demand
   readonly #deadlines: Deadlines
   readonly #stop = new AbortController()
-  readonly #overrunning = new Set<Run>()
   #stopped: Promise<StopReport> | null = null
+  /** While stopping: when the grace ends, and what wakes those who wait for it when that moves. */
+  #graceEndsAt = Number.POSITIVE_INFINITY
+  #hurried = new AbortController()
   #started = 0
 
   constructor(options: WorkerOptions) {
@@ -91,6 +96,7 @@ export class Worker implements AsyncDisposable {
     try {
       for (const queue of settings.queues.keys()) await declare(queue)
       for (const lane of this.#lanes) await lane.start()
+      if (this.#stopped !== null) throw new ClosedError('this worker was stopped before it had started', {})
     } catch (error) {
       await Promise.all(this.#lanes.map((lane) => lane.close().catch(() => {})))
       throw error
@@ -108,7 +114,10 @@ export class Worker implements AsyncDisposable {
     return this.#lanes.reduce((sum, lane) => sum + lane.runs.size, 0)
   }
 
-  /** Runs until every queue is empty (ready, delayed and leased, dead queues aside), then stops. */
+  /**
+   * Runs until every queue is empty (ready, delayed and leased, dead queues aside), then stops. Waits while the broker is
+   * away; ends early, with `aborted`, when the signal aborts or the worker is stopped.
+   */
   async drain(options: { readonly signal?: AbortSignal } = {}): Promise<DrainReport> {
     const { adapter, clock } = this.#options
     if (this.#stopped !== null) throw new ClosedError('this worker is stopped: it cannot drain', {})
@@ -119,7 +128,7 @@ export class Worker implements AsyncDisposable {
       queues: names,
       running: () => this.running,
       started: () => this.#started,
-      signal: options.signal ?? this.#stop.signal,
+      signals: [this.#stop.signal, ...(options.signal === undefined ? [] : [options.signal])],
     })
     await this.stop()
     return report
@@ -127,52 +136,78 @@ export class Worker implements AsyncDisposable {
 
   /**
    * Graceful stop: no new jobs; running ones may finish within `graceMs`; then their signals abort with Shutdown; after the
-   * abort grace what still runs is released without using an attempt. Idempotent; a second call may only hurry.
+   * abort grace what still runs is released without using an attempt. Idempotent; a second call may only hurry. Ends
+   * within graceMs, the abort grace and two calls to the broker. Rejects with ConfigError for a grace that is no duration.
    */
-  stop(options: { readonly graceMs?: number } = {}): Promise<StopReport> {
-    this.#stopped ??= this.#stopNow(options.graceMs ?? this.#options.settings.stopGraceMs)
+  async stop(options: { readonly graceMs?: number } = {}): Promise<StopReport> {
+    const { clock, settings } = this.#options
+    const graceMs = options.graceMs ?? settings.stopGraceMs
+    if (!(graceMs >= 0)) {
+      throw new ConfigError('stop: graceMs must be a number of milliseconds >= 0', { option: 'graceMs' })
+    }
+    const endsAt = clock.now() + graceMs
+    if (this.#stopped === null || (options.graceMs !== undefined && endsAt < this.#graceEndsAt)) {
+      this.#graceEndsAt = endsAt
+      this.#hurried.abort()
+      this.#hurried = new AbortController()
+    }
+    this.#stopped ??= this.#stopNow(graceMs)
     return this.#stopped
   }
 
   async #stopNow(graceMs: number): Promise<StopReport> {
-    const { emitter, settings } = this.#options
+    const { clock, emitter, settings } = this.#options
     const running = this.running
     emitter.emit('worker.stopping', { workerId: this.id, running, graceMs })
     for (const lane of this.#lanes) lane.stopTaking()
     this.#stop.abort()
     this.#demand.stop()
     const quiet = Promise.all(this.#lanes.map((lane) => lane.quiet()))
-    let released = 0
+    let late: readonly Run[] = []
     let abandoned = 0
-    if (!(await this.#within(quiet, graceMs))) {
-      const late = this.#runs()
-      released = late.length
+    if (!(await this.#within(quiet, () => this.#graceEndsAt))) {
+      late = this.#runs()
       for (const run of late)
         run.abort(new Shutdown('the worker stops and its grace is over: end soon, the job will be run again'))
-      if (!(await this.#within(quiet, settings.abortGraceMs))) {
+      const abortGraceEndsAt = clock.now() + settings.abortGraceMs
+      if (!(await this.#within(quiet, () => abortGraceEndsAt))) {
         const deaf = this.#runs().filter((run) => !run.handlerEnded)
         abandoned = deaf.length
         for (const run of deaf) run.abandon()
       }
     }
     this.#deadlines.stop()
-    // A close that fails has told its reason through the adapter; leases end by themselves.
-    for (const lane of this.#lanes) {
-      await lane.close().catch((error: unknown) => {
-        emitter.emit('broker.fault', { broker: this.#options.adapter.name, code: 'unknown', message: String(error) })
-      })
-    }
+    await Promise.all(this.#lanes.map((lane) => this.#close(lane)))
+    const released = late.filter((run) => run.interrupted).length
     emitter.emit('worker.stopped', { workerId: this.id, released, abandoned })
     return { finished: running - released, released, abandoned }
   }
 
-  async #within(work: Promise<unknown>, ms: number): Promise<boolean> {
-    const timer = new AbortController()
-    const done = await Promise.race([
-      work.then(() => true),
-      this.#options.clock.sleep(ms, timer.signal).then(() => false),
-    ])
-    timer.abort()
+  /** A close that fails is told; leases end by themselves. */
+  async #close(lane: Lane): Promise<void> {
+    const { adapter, emitter } = this.#options
+    try {
+      await lane.close()
+    } catch (error) {
+      const { code, message } = asBrokerError(error, adapter.name, lane.name)
+      emitter.emit('broker.fault', { broker: adapter.name, code, message })
+    }
+  }
+
+  /** Whether `work` ended before the moment that `until` names, which may be moved forward meanwhile. */
+  async #within(work: Promise<unknown>, until: () => number): Promise<boolean> {
+    const { clock } = this.#options
+    let done = false
+    const wake = new AbortController()
+    void work.then(() => {
+      done = true
+      wake.abort()
+    })
+    while (!done && clock.now() < until()) {
+      await clock.sleep(until() - clock.now(), AbortSignal.any([wake.signal, this.#hurried.signal]))
+    }
+    // What ended at this very moment has ended in time.
+    await Promise.resolve()
     return done
   }
 
@@ -185,7 +220,7 @@ export class Worker implements AsyncDisposable {
   }
 
   #parts(): WorkerParts {
-    const { adapter, clock, emitter, log, settings, handlers, leaseMsOf, declare, followUp } = this.#options
+    const { adapter, clock, emitter, log, settings, handlers, leaseMsOf, redeclare, followUp } = this.#options
     const invokeComposed = composed(settings.middleware)
     const workerId = this.id
     const factsOf = (opened: Opened) => ({
@@ -204,7 +239,7 @@ export class Worker implements AsyncDisposable {
       handlers: new Map(handlers.map((handler) => [handler.definition.name, handler])),
       stopSignal: this.#stop.signal,
       leaseMsOf,
-      declare,
+      redeclare,
       stalled: (stalledMs, runs) => {
         const jobs = [...new Set(runs.map((run) => run.handler.definition.name))]
         emitter.emit('worker.stalled', { workerId, stalledMs, jobs })
@@ -215,6 +250,7 @@ export class Worker implements AsyncDisposable {
         log,
         emitter,
         settings,
+        broker: adapter.name,
         capabilities: adapter.capabilities,
         deadlines: this.#deadlines,
         factsOf,
@@ -223,8 +259,6 @@ export class Worker implements AsyncDisposable {
           this.#started += 1
           return invokeComposed(handler, payload, context)
         },
-        watchOverrun: (run) => void this.#overrunning.add(run),
-        handlerEnded: (run) => void this.#overrunning.delete(run),
       }),
     }
   }
