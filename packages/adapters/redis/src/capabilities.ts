@@ -43,7 +43,7 @@ export function capabilitiesOf({ stalledIntervalMs }: Settings, survives: Durabi
       'window',
       'ids are unique per queue while queued; completed jobs are kept for dedupeMs, with their bodies',
     ),
-    reportsDuplicates: emulated(true, 'EXISTS and the script that adds in one MULTI'),
+    reportsDuplicates: emulated(true, 'the script that adds looks for the id first and says so'),
     unique: native(['active', 'window'], "BullMQ's deduplication keys"),
     transactions: unsupported(false, 'a user has no transaction that Redis could join'),
     browse: native(true, 'paged by position: what moves meanwhile may show twice or not at all'),
@@ -53,7 +53,7 @@ export function capabilitiesOf({ stalledIntervalMs }: Settings, survives: Durabi
     ),
     purge: native('all', "BullMQ's obliterate, a thousand jobs per script run; leased ones too"),
     maxBodyBytes: emulated(MAX_BODY_BYTES, 'checked here; Redis takes 512 MiB'),
-    sendBatch: emulated(SEND_BATCH, 'per MULTI: the server does nothing else meanwhile'),
+    sendBatch: emulated(SEND_BATCH, 'one script each, sent together'),
     receivers: native(1, 'takes are sent together on one connection'),
     retentionMs: native(Number.POSITIVE_INFINITY, 'nothing expires'),
   })

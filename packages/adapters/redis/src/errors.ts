@@ -87,11 +87,6 @@ export function toBrokerError(error: unknown, call: FailedCall): BrokerError {
   })
 }
 
-/** In a MULTI, where ioredis does not notice: the script cache was emptied, and nothing was done. */
-export function saysNoScript(error: unknown): boolean {
-  return error instanceof Error && error.message.includes('NOSCRIPT')
-}
-
 /** Our word for a native error. */
 export function codeOf(error: unknown): BrokerErrorCode {
   return error instanceof BrokerError ? error.code : verdictOf(textOf(error)).code

@@ -1,13 +1,12 @@
 import { BrokerError, type Message, type SendResult } from '@switchyard/core/adapter'
+import { createIORedisClient } from 'bullmq'
 import { type Context, faultOf, runCall } from './context.ts'
-import { ADAPTER, saysNoScript } from './errors.ts'
+import { ADAPTER } from './errors.ts'
 import { forgetCompleted } from './scripts.ts'
-import { forScripts, transactionOn } from './transaction.ts'
 import { refusalOf, toJob } from './wire.ts'
 
-/** Messages per MULTI: the server does nothing else meanwhile, about 15 ms. */
-export const SEND_BATCH = 250
-const SCRIPTS = ['addStandardJob', 'addDelayedJob'] as const
+/** Messages on the wire at once. */
+export const SEND_BATCH = 500
 const BATCH_BYTES = 8 * 1_024 * 1_024
 
 /** Stores messages; one answer each. */
@@ -25,10 +24,7 @@ export function send(
     const places = results.flatMap((result, place) => (result === 'accepted' ? [place] : []))
     for (const batch of batches(messages, places)) {
       const sent = batch.map((place) => messages[place] as Message)
-      const answers = await add(context, queue, sent, dedupeMs).catch((error: unknown) => {
-        const fault = faultOf(context, error, call)
-        return sent.map(() => fault)
-      })
+      const answers = await add(context, queue, sent, dedupeMs)
       batch.forEach((place, index) => {
         results[place] = answers[index] as SendResult
       })
@@ -37,69 +33,33 @@ export function send(
   })
 }
 
-/**
- * One MULTI of pairs: is the id there, then the script that adds it. BullMQ's answer alone does not tell a duplicate from a
- * fresh job (seam.md 1e).
- */
+/** One script per message, sent together. A script tells a duplicate from a fresh job (broker-clock-redis.ts). */
 async function add(
   context: Context,
   queue: string,
   messages: readonly Message[],
   dedupeMs: number,
 ): Promise<readonly SendResult[]> {
-  const answers = await addAll(context, queue, messages)
-  if (dedupeMs === 0) return answers
-  // Completed ids leave with the next completion. Where none came, one that is past its window is forgotten here.
-  const again: number[] = []
-  for (const [index, message] of messages.entries()) {
-    if (answers[index] !== 'duplicate') continue
-    if (await forgetCompleted(context.main.redis, context.queues.backend(queue), message.id, dedupeMs))
-      again.push(index)
-  }
-  if (again.length === 0) return answers
-  const retried = await addAll(
-    context,
-    queue,
-    again.map((index) => messages[index] as Message),
-  )
-  return answers.map((answer, index) => retried[again.indexOf(index)] ?? answer)
-}
-
-/** Loads the scripts where their cache was emptied (SCRIPT FLUSH; Redis 7.4 also evicts): such a MULTI has added nothing. */
-async function addAll(context: Context, queue: string, messages: readonly Message[]): Promise<readonly SendResult[]> {
-  const answers = await addOnce(context, queue, messages)
-  const again = messages.filter((_, index) => answers[index] === 'no script')
-  if (again.length === 0) return answers as readonly SendResult[]
-  const { redis } = context.main
-  await Promise.all(SCRIPTS.map((name) => redis.script('LOAD', redis.scriptText(name))))
-  const retried = await addOnce(context, queue, again)
-  const fault = faultOf(context, new Error('NOSCRIPT'), { doing: 'send', queue, writes: true })
-  return answers.map((answer, index) => {
-    const final = answer === 'no script' ? retried[again.indexOf(messages[index] as Message)] : answer
-    return final === undefined || final === 'no script' ? fault : final
-  })
-}
-
-async function addOnce(
-  context: Context,
-  queue: string,
-  messages: readonly Message[],
-): Promise<readonly (SendResult | 'no script')[]> {
   const backend = context.queues.backend(queue)
-  const multi = transactionOn(context.main.redis)
-  for (const message of messages) {
-    multi.exists(backend.toKey(message.id))
-    void backend.addJobToTransaction(forScripts(multi), toJob(message, { unique: true }), message.id)
-  }
-  const replies = (await multi.exec()) ?? []
-  return messages.map((message, index) => {
-    const [[existsError, there] = [], [error, id] = []] = [replies[2 * index], replies[2 * index + 1]]
-    const failed = existsError ?? error
-    if (saysNoScript(failed)) return 'no script'
-    if (failed) return faultOf(context, failed, { doing: 'send', queue, writes: true })
+  const client = createIORedisClient(context.main.redis)
+  const addOne = async (message: Message): Promise<SendResult> => {
+    const id = await backend.addJobToTransaction(client, toJob(message, { unique: true }), message.id)
     // another id: BullMQ's deduplication names the one that is there already
-    return there === 1 || id !== message.id ? 'duplicate' : 'accepted'
-  })
+    return id === message.id ? 'accepted' : 'duplicate'
+  }
+  return Promise.all(
+    messages.map(async (message): Promise<SendResult> => {
+      try {
+        const answer = await addOne(message)
+        if (answer === 'accepted' || dedupeMs === 0) return answer
+        // Completed ids leave with the next completion. Where none came, one that is past its window is forgotten here.
+        const forgotten = await forgetCompleted(context.main.redis, backend, message.id, dedupeMs)
+        return forgotten ? await addOne(message) : answer
+      } catch (error) {
+        return faultOf(context, error, { doing: 'send', queue, writes: true })
+      }
+    }),
+  )
 }
 
 function* batches(messages: readonly Message[], places: readonly number[]): Generator<readonly number[]> {

@@ -38,8 +38,8 @@ export class Taker {
   #wake: () => void = () => undefined
   #wanted = 0
   #tokens = 0
-  /** What the last round brought: how many takes to send at once next time. */
-  #last = 1
+  /** How many takes to send at once: all that are wanted while the queue has enough, as many as came last when it had not. */
+  #burst = 1
   #failures = 0
   /** When the next delayed message is due, by the server's clock. */
   #dueAt: number | null = null
@@ -74,14 +74,13 @@ export class Taker {
     try {
       await presence.check()
       this.#dueAt = null
-      let burst = Math.min(this.#last, BURST)
-      for (let more = true; more && taken.length < max; burst = Math.min(burst * 2, BURST)) {
-        const round = await this.#round(Math.min(burst, max - taken.length))
+      for (let more = true; more && taken.length < max; ) {
+        const round = await this.#round(Math.min(this.#burst, max - taken.length))
         taken.push(...round.deliveries)
         failure = round.failure
         more = !round.empty && failure === undefined
+        this.#burst = more ? BURST : Math.max(1, Math.min(taken.length, BURST))
       }
-      this.#last = Math.max(1, taken.length)
       // how far off that is must not depend on a clock of ours that was set since the last pulse
       if (taken.length === 0 && this.#dueAt !== null) await context.main.pulse()
     } catch (error) {

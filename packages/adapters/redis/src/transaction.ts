@@ -6,7 +6,6 @@ export type Reply = readonly [error: Error | null | undefined, result?: unknown]
 
 /** A MULTI that takes BullMQ's scripts as well as plain commands. BullMQ's own type of it has few of those. */
 export interface Transaction extends Pick<IRedisTransaction, 'runCommand'> {
-  exists(key: string): unknown
   del(key: string): unknown
   script(word: 'LOAD', text: string): unknown
   setrange(key: string, offset: number, value: string): unknown
