@@ -94,7 +94,7 @@ describe('wrong use', { timeout: 60_000 }, () => {
     [['worker', '--queues', 'other'], 'no handler serves other'],
     [['queues', '--broker', 'kafka://host'], 'unknown scheme "kafka"'],
     [['queues', '--broker', 'nonsense'], 'not a URL'],
-    [['queues', '--broker', 'redis://127.0.0.1:1'], 'not installed; run: npm install @switchyard/redis'],
+    [['queues', '--broker', 'sqs://eu-west-1'], 'not installed; run: npm install @switchyard/sqs'],
     [['queues', '--config', 'missing.ts'], 'does not exist'],
     [['dlq', 'replay'], 'give an ID or a filter'],
     [['dlq', 'list', '--queue', 'other'], 'queue "other" is not known'],
