@@ -59,7 +59,10 @@ export class BrokerError extends Error {
   constructor(parts: BrokerErrorParts) {
     const where = parts.queue === undefined ? parts.adapter : `${parts.adapter}, queue ${JSON.stringify(parts.queue)}`
     // A native message may quote the URL that it could not reach.
-    super(`[${where}] ${parts.message.replace(URL_SECRETS, '$1***@')}`, parts.cause === undefined ? undefined : { cause: parts.cause })
+    super(
+      `[${where}] ${parts.message.replace(URL_SECRETS, '$1***@')}`,
+      parts.cause === undefined ? undefined : { cause: parts.cause },
+    )
     this.code = parts.code
     this.adapter = parts.adapter
     this.queue = parts.queue

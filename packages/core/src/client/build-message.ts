@@ -1,14 +1,14 @@
 import type { Message, Unique } from '../adapter/adapter.ts'
 import type { Capabilities } from '../adapter/capabilities.ts'
 import { laneName } from '../adapter/queue-names.ts'
-import { ConfigError, type ErrorPlace, PayloadTooLargeError, UnsupportedError } from '../errors.ts'
+import { ConfigError, type ErrorPlace, PayloadTooLargeError, SwitchyardError, UnsupportedError } from '../errors.ts'
 import type { AnyJob } from '../job/define-job.ts'
 import { ENVELOPE_VERSION, type Envelope, encodeEnvelope } from '../job/envelope.ts'
 import { keyedId } from '../job/job-id.ts'
 import { assertJson, type Json, jsonText } from '../job/json-text.ts'
 import { validate } from '../job/validate.ts'
 import type { QueuePlan } from '../policy/queue-plan.ts'
-import { checkEnqueueOptions, type EnqueueOptions, epochMs } from './enqueue-options.ts'
+import { checkEnqueueOptions, type EnqueueOptions, epochMs, KEY_CHARS } from './enqueue-options.ts'
 
 /** A job ready to be sent. */
 export interface Outgoing {
@@ -43,10 +43,57 @@ export function buildMessage(
       `cannot be kept: ${context.capabilities.transactions.why}. Use an outbox table, or a broker that is your database`,
     )
   }
-  const output = validate(definition.payload, payload, place)
-  if (output instanceof Promise)
-    return output.then((checked) => assemble(definition, payload, checked, options, context, place))
-  return assemble(definition, payload, output, options, context, place)
+  if (ASYNCHRONOUS.has(definition)) return assembleLater(definition, payload, null, options, context, place)
+  const output = checked(definition, payload, place)
+  if (!(output instanceof Promise)) return assemble(definition, payload, output, options, context, place)
+  ASYNCHRONOUS.add(definition)
+  return assembleLater(definition, payload, output, options, context, place)
+}
+
+/** Definitions whose schema has answered with a promise before: from then on it is asked once per enqueue. */
+const ASYNCHRONOUS = new WeakSet<AnyJob>()
+
+/** While the schema takes its time the caller may change the payload: what is sent, and judged, is what it was at the call. */
+async function assembleLater(
+  definition: AnyJob,
+  payload: unknown,
+  asked: Promise<unknown> | null,
+  options: EnqueueOptions<unknown>,
+  context: BuildContext,
+  place: ErrorPlace,
+): Promise<Outgoing> {
+  asked?.catch(() => {})
+  const own = { ...options }
+  const converted = assertJson(payload, place)
+  const asCalled: unknown = JSON.parse(jsonText(payload))
+  // The worker will see text, so that must fit; of a Date or another object with toJSON the object itself must fit, too.
+  const [, output] = await Promise.all([
+    asked ?? (converted ? checked(definition, payload, place) : null),
+    checked(definition, asCalled, place),
+  ])
+  return assemble(definition, asCalled, output, own, context, place)
+}
+
+/** Runs the schema; what it throws itself is a fault of the definition, not of the payload. */
+function checked(definition: AnyJob, payload: unknown, place: ErrorPlace): unknown {
+  const failed = (cause: unknown): never => {
+    if (cause instanceof SwitchyardError) throw cause
+    throw new ConfigError(
+      `job ${JSON.stringify(place.job)}: its payload schema failed instead of judging: ${shown(cause)}`,
+      { ...place, option: 'payload' },
+      cause,
+    )
+  }
+  try {
+    const output: unknown = validate(definition.payload, payload, place)
+    return output instanceof Promise ? output.catch(failed) : output
+  } catch (error) {
+    return failed(error)
+  }
+}
+
+function shown(thrown: unknown): string {
+  return thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : `a thrown ${typeof thrown}`
 }
 
 function assemble(
@@ -61,7 +108,7 @@ function assemble(
   const finish = () => finished(definition, payload as Json, output, options, context, place)
   if (!converted) return finish()
   // A Date or another object with toJSON: the worker will see text, so that text must fit the schema, too.
-  const again = validate(definition.payload, JSON.parse(jsonText(payload)) as unknown, place)
+  const again = checked(definition, JSON.parse(jsonText(payload)) as unknown, place)
   return again instanceof Promise ? again.then(finish) : finish()
 }
 
@@ -139,25 +186,34 @@ function checkSize(payload: Json, body: string, plan: QueuePlan, place: ErrorPla
 
 function keyOf(definition: AnyJob, option: 'key' | 'orderKey', output: unknown): string | undefined {
   const make = definition[option]
-  if (make === null) return undefined
-  const key: unknown = make(output)
-  if (typeof key === 'string' && key !== '' && key.length <= 500) return key
-  throw new ConfigError(
-    `job ${JSON.stringify(definition.name)}: ${option} must give text of 1 to 500 characters for every payload, got ${JSON.stringify(key)?.slice(0, 100)}`,
-    { job: definition.name, option },
-  )
+  return make === null ? undefined : textOf(definition, option, () => make(output))
+}
+
+/** What a function of the definition makes of a payload: text that identifies, the same on every broker. */
+function textOf(definition: AnyJob, option: 'key' | 'orderKey' | 'unique', make: () => unknown): string {
+  const fail = (problem: string, cause?: unknown): never => {
+    throw new ConfigError(
+      `job ${JSON.stringify(definition.name)}: ${option} must give well-formed text of 1 to ${KEY_CHARS} characters for every payload, ${problem}`,
+      { job: definition.name, option },
+      cause,
+    )
+  }
+  let text: unknown
+  try {
+    text = make()
+  } catch (cause) {
+    return fail(`but threw ${shown(cause)}`, cause)
+  }
+  if (typeof text !== 'string') return fail(`got ${text === null ? 'null' : typeof text}`)
+  if (text === '' || text.length > KEY_CHARS) return fail(`got ${text.length} characters`)
+  return text.isWellFormed() ? text : fail('got lone surrogates')
 }
 
 function uniqueOf(definition: AnyJob, output: unknown, key: string | undefined): Unique | null {
   const { unique } = definition
   if (unique === null) return null
-  const value: unknown = unique.by === undefined ? key : unique.by(output)
-  if (typeof value !== 'string' || value === '') {
-    throw new ConfigError(`job ${JSON.stringify(definition.name)}: unique.by must give text for every payload`, {
-      job: definition.name,
-      option: 'unique',
-    })
-  }
+  const { by } = unique
+  const value = textOf(definition, 'unique', () => (by === undefined ? key : by(output)))
   const scoped = `${definition.name}\u0000${value}`
   return 'windowMs' in unique ? { key: scoped, windowMs: unique.windowMs } : { key: scoped, while: unique.while }
 }

@@ -19,9 +19,8 @@ import {
 import { type FakeClock, fakeClock } from '../testing/fake-clock.ts'
 import { faultyAdapter } from '../testing/faulty-adapter.ts'
 import { yardMatchers } from '../testing/matchers.ts'
+import '../testing/vitest.ts'
 import { checkEnqueueOptions } from './enqueue-options.ts'
-
-expect.extend(yardMatchers as never)
 
 const payload = z.object({ n: z.number() })
 const job = defineJob({ name: 'job', queue: 'q', payload })
@@ -306,11 +305,11 @@ describe('dead letters', () => {
 
   it('are found by the matchers', async () => {
     const { yard } = await withDead(memory() as AdapterFactory, 1)
-    await (expect(yard) as never as { toHaveDeadLettered(...all: unknown[]): Promise<void> }).toHaveDeadLettered(job, {
+    await expect(yard).toHaveDeadLettered(job, {
       n: 0,
     })
     await yard.enqueue(job, { n: 7 })
-    await (expect(yard) as never as { toHaveEnqueued(...all: unknown[]): Promise<void> }).toHaveEnqueued(job, { n: 7 })
+    await expect(yard).toHaveEnqueued(job, { n: 7 })
     const { pass } = await yardMatchers.toHaveEnqueued(yard, job, { n: 8 })
     expect(pass).toBe(false)
     expect((await yardMatchers.toBeDrained(yard, 'q')).pass).toBe(false)

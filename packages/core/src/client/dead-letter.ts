@@ -71,14 +71,9 @@ function foreign(message: { readonly id: string; readonly body: string }, queue:
 
 /** A filter as a function; throws ConfigError for unknown or unreadable conditions. */
 export function matcherOf(filter: DeadFilter): (letter: DeadLetter) => boolean {
-  for (const key of Object.keys(filter)) {
-    if (!KEYS.includes(key)) {
-      throw new ConfigError(`dead letters: ${key} is not a filter; known: ${KEYS.join(', ')}`, { option: key })
-    }
-  }
+  checkFilter(filter)
   const { jobId, job, reason, error } = filter
   const since = filter.since === undefined ? Number.NEGATIVE_INFINITY : Number(filter.since)
-  if (Number.isNaN(since)) throw new ConfigError('dead letters: since must be a Date or epoch ms', { option: 'since' })
   const wanted = typeof error === 'string' ? error.toLowerCase() : null
   return (letter) =>
     (jobId === undefined || letter.jobId === jobId) &&
@@ -87,4 +82,21 @@ export function matcherOf(filter: DeadFilter): (letter: DeadLetter) => boolean {
     letter.at >= since &&
     (wanted === null || (letter.error ?? '').toLowerCase().includes(wanted)) &&
     (!(error instanceof RegExp) || new RegExp(error.source, error.flags.replace(/[gy]/g, '')).test(letter.error ?? ''))
+}
+
+/** A condition that is there but says nothing would mean every letter: the wrong thing to guess before a discard. */
+function checkFilter(filter: DeadFilter): void {
+  const fail = (option: string, problem: string): never => {
+    throw new ConfigError(`dead letters: ${option} ${problem}`, { option })
+  }
+  for (const [key, value] of Object.entries(filter) as [string, unknown][]) {
+    if (!KEYS.includes(key)) fail(key, `is not a filter; known: ${KEYS.join(', ')}`)
+    if (value === undefined || value === null) fail(key, 'is there without a value; leave it out to mean all')
+    if (key === 'since') {
+      if (!(typeof value === 'number' || value instanceof Date) || Number.isNaN(Number(value)))
+        fail(key, 'must be a Date or epoch ms')
+    } else if (typeof value !== 'string' && !(key === 'error' && value instanceof RegExp)) {
+      fail(key, key === 'error' ? 'must be text or a RegExp' : 'must be text')
+    }
+  }
 }

@@ -1,7 +1,7 @@
 import type { Adapter, Delivery, Message } from '../adapter/adapter.ts'
 import { BrokerError } from '../adapter/broker-error.ts'
 import { copyId } from '../adapter/copy-id.ts'
-import { deadName, laneName } from '../adapter/queue-names.ts'
+import { deadName, laneName, type Priority } from '../adapter/queue-names.ts'
 import { ConfigError, NotFoundError } from '../errors.ts'
 import { type DeadRecord, type Envelope, encodeEnvelope, PAST_DEATHS } from '../job/envelope.ts'
 import type { Emitter } from '../observe/emitter.ts'
@@ -38,6 +38,9 @@ export interface DeadSearch {
 }
 
 const MAX_SCANNED = 10_000
+const SEARCH_KEYS: readonly string[] = ['limit', 'maxScanned']
+const REPLAY_KEYS: readonly string[] = [...SEARCH_KEYS, 'perSecond', 'dryRun']
+const DISCARD_KEYS: readonly string[] = [...SEARCH_KEYS, 'reason', 'dryRun']
 const LIST_LIMIT = 100
 
 /** Review, replay and discard of dead letters. From `yard.deadLetters`. */
@@ -65,6 +68,7 @@ export class DeadLetters {
   /** Letters that match, without changing anything: browsed where the broker can, else leased and given back. */
   async list(filter: DeadFilter = {}, search: DeadSearch = {}): Promise<DeadPage> {
     const matches = matcherOf(filter)
+    checkSearch('list', search, SEARCH_KEYS)
     const limit = search.limit ?? LIST_LIMIT
     const letters: DeadLetter[] = []
     let scanned = 0
@@ -105,11 +109,12 @@ export class DeadLetters {
     options: DeadSearch & { readonly perSecond?: number; readonly dryRun?: boolean } = {},
   ): Promise<DeadReport> {
     const { perSecond } = options
-    if (perSecond !== undefined && !(perSecond > 0)) {
-      throw new ConfigError('replay: perSecond must be above 0', { option: 'perSecond' })
+    checkSearch('replay', options, REPLAY_KEYS)
+    if (perSecond !== undefined && !(typeof perSecond === 'number' && perSecond > 0)) {
+      throw new ConfigError('replay: perSecond must be a number above 0', { option: 'perSecond' })
     }
-    return this.#act(filter, options, async (reader, delivery, letter) => {
-      const { to, message } = replayOf(letter, this.#clock.now())
+    return this.#act(filter, options, async (reader, delivery, letter, queue) => {
+      const { to, message } = replayOf(letter, this.#laneOf(queue, letter.envelope.priority), this.#clock.now())
       const result = await reader.settle({ kind: 'move', delivery, to, message })
       if (result === 'settled') {
         const { id, job, queue, correlationId, replays } = letter.envelope
@@ -129,6 +134,7 @@ export class DeadLetters {
     if (typeof options.reason !== 'string' || options.reason.trim() === '') {
       throw new ConfigError('discard: reason must say why, for whoever asks later', { option: 'reason' })
     }
+    checkSearch('discard', options, DISCARD_KEYS)
     return this.#act(filter, options, async (reader, delivery, letter) => {
       const result = await reader.settle({ kind: 'complete', delivery })
       if (result === 'settled') {
@@ -143,11 +149,17 @@ export class DeadLetters {
   async #act(
     filter: DeadFilter,
     options: DeadSearch & { readonly dryRun?: boolean },
-    act: (reader: DeadReader, delivery: Delivery, letter: DeadLetter) => Promise<'settled' | 'lost' | BrokerError>,
+    act: (
+      reader: DeadReader,
+      delivery: Delivery,
+      letter: DeadLetter,
+      queue: string,
+    ) => Promise<'settled' | 'lost' | BrokerError>,
   ): Promise<DeadReport> {
     const limit = options.limit ?? Number.POSITIVE_INFINITY
     if (options.dryRun === true) {
-      const page = await this.list(filter, { ...options, limit })
+      const { maxScanned } = options
+      const page = await this.list(filter, { limit, ...(maxScanned === undefined ? {} : { maxScanned }) })
       return { letters: page.letters, done: 0, failed: [], dryRun: true, complete: page.complete }
     }
     const matches = matcherOf(filter)
@@ -155,11 +167,13 @@ export class DeadLetters {
     const failed: { letter: DeadLetter; why: string }[] = []
     let scanned = 0
     let complete = true
+    let away = false
+    const acted = new Set<string>()
     const most = options.maxScanned ?? MAX_SCANNED
     for (const queue of this.#queues(filter)) {
       await this.#declare(queue)
       await using reader = await DeadReader.open(this.#adapter, this.#clock, deadName(queue), this.#leaseMs(queue))
-      for (;;) {
+      while (!away) {
         const room = Math.min(limit - letters.length, most - scanned)
         if (room <= 0) {
           complete = false
@@ -170,12 +184,22 @@ export class DeadLetters {
         for (const delivery of deliveries) {
           scanned += 1
           const letter = deadLetterOf(delivery.message, queue)
-          if (!matches(letter)) continue
+          // One that was replayed and died again meanwhile has had its turn.
+          if (!matches(letter) || acted.has(letter.jobId)) continue
+          if (away) break
           letters.push(letter)
-          const result = await act(reader, delivery, letter)
+          const result = await act(reader, delivery, letter, queue)
+          if (result === 'settled') acted.add(letter.jobId)
           if (result === 'lost') failed.push({ letter, why: 'somebody else took it meanwhile' })
-          else if (result instanceof BrokerError) failed.push({ letter, why: result.message })
+          else if (result instanceof BrokerError) {
+            failed.push({ letter, why: result.message })
+            away = result.retryable || result.maybeApplied
+          }
         }
+      }
+      if (away) {
+        complete = false
+        break
       }
     }
     return { letters, done: letters.length - failed.length, failed, dryRun: false, complete }
@@ -214,17 +238,24 @@ export class DeadLetters {
     )
   }
 
+  /** The lane that a letter came from, or where its priority is not in use any more, one that has workers. */
+  #laneOf(queue: string, priority: Priority): string {
+    const priorities = this.#plans.get(queue)?.priorities ?? []
+    const [lowest = 'normal'] = priorities
+    if (priorities.includes(priority)) return laneName(queue, priority)
+    return laneName(queue, priorities.includes('normal') ? 'normal' : lowest)
+  }
+
   #leaseMs(queue: string): number {
     return this.#plans.get(queue)?.leaseMs ?? this.#adapter.capabilities.minLeaseMs.value
   }
 }
 
 /** The message that brings a letter back to its lane; its raw body where it could not be decoded. */
-function replayOf(letter: DeadLetter, now: number): { readonly to: string; readonly message: Message } {
+function replayOf(letter: DeadLetter, to: string, now: number): { readonly to: string; readonly message: Message } {
   const { dead, past, ...rest } = letter.envelope
   const replays = (rest.replays ?? 0) + 1
   const id = copyId(rest.id, `replay:${replays}`)
-  const to = laneName(rest.queue, rest.priority)
   if (dead?.raw !== undefined) return { to, message: { id, name: rest.job, body: dead.raw, delayMs: 0 } }
   const deaths = [...(past ?? []), ...(dead === undefined ? [] : [withoutStacks(dead)])].slice(-PAST_DEATHS)
   const { notBefore: _passed, ...current } = rest
@@ -236,4 +267,16 @@ function replayOf(letter: DeadLetter, now: number): { readonly to: string; reado
 
 function withoutStacks(record: DeadRecord): DeadRecord {
   return { ...record, failures: record.failures.map(({ stack: _dropped, ...failure }) => failure) }
+}
+
+/** Unknown options are refused: a misspelt `dryRun` would act. */
+function checkSearch(what: string, options: object, keys: readonly string[]): void {
+  const fail = (option: string, problem: string): never => {
+    throw new ConfigError(`${what}: ${option} ${problem}`, { option })
+  }
+  for (const [key, value] of Object.entries(options) as [string, unknown][]) {
+    if (!keys.includes(key)) fail(key, `is not an option; known: ${keys.join(', ')}`)
+    if (!SEARCH_KEYS.includes(key) || value === undefined || value === Number.POSITIVE_INFINITY) continue
+    if (!Number.isSafeInteger(value) || (value as number) < 1) fail(key, 'must be a whole number >= 1')
+  }
 }

@@ -1,4 +1,6 @@
 import type { Adapter, Consumer, Delivery, Settlement, SettleResult } from '../adapter/adapter.ts'
+import { BrokerError } from '../adapter/broker-error.ts'
+import { asBrokerError } from '../adapter/guarded.ts'
 import type { Cancel, Clock } from '../runtime/clock.ts'
 
 /** Leases per receive. */
@@ -15,11 +17,22 @@ export class DeadReader implements AsyncDisposable {
   readonly #consumer: Consumer
   readonly #held = new Set<Delivery>()
   readonly #leaseMs: number
+  readonly #name: string
+  readonly #queue: string
   readonly #expected: number | null
   #taken = 0
   #cancel: Cancel | null = null
 
-  private constructor(parts: { clock: Clock; consumer: Consumer; leaseMs: number; expected: number | null }) {
+  private constructor(parts: {
+    readonly clock: Clock
+    readonly consumer: Consumer
+    readonly leaseMs: number
+    readonly expected: number | null
+    readonly name: string
+    readonly queue: string
+  }) {
+    this.#name = parts.name
+    this.#queue = parts.queue
     this.#clock = parts.clock
     this.#consumer = parts.consumer
     this.#leaseMs = parts.leaseMs
@@ -29,13 +42,16 @@ export class DeadReader implements AsyncDisposable {
 
   static async open(adapter: Adapter, clock: Clock, queue: string, leaseMs: number): Promise<DeadReader> {
     const { ready } = await adapter.stats(queue)
-    const consumer = await adapter.consume(queue, {
-      leaseMs,
-      prefetch: 0,
-      ...(adapter.capabilities.exclusive.value ? { exclusive: true } : {}),
-      lost: () => {},
-    })
-    return new DeadReader({ clock, consumer, leaseMs, expected: ready?.exact === true ? ready.value : null })
+    const exclusive = adapter.capabilities.exclusive.value ? { exclusive: true } : {}
+    const consumer = await adapter
+      .consume(queue, { leaseMs, prefetch: 0, ...exclusive, lost: () => {} })
+      .catch((error: unknown) => {
+        if (!(error instanceof BrokerError) || error.code !== 'conflict') throw error
+        const message = 'another list, show, replay or discard reads this dead queue now; wait until it has ended'
+        throw new BrokerError({ code: 'conflict', adapter: adapter.name, queue, message, cause: error })
+      })
+    const expected = ready?.exact === true ? ready.value : null
+    return new DeadReader({ clock, consumer, leaseMs, expected, name: adapter.name, queue })
   }
 
   /** The next letters, at most `max`; empty when there are no more. They stay leased until settled or closed. */
@@ -54,10 +70,15 @@ export class DeadReader implements AsyncDisposable {
     }
   }
 
+  /** Never rejects: a call that failed is an answer, too. */
   async settle(settlement: Settlement): Promise<SettleResult> {
-    const [result] = await this.#consumer.settle([settlement])
     this.#held.delete(settlement.delivery)
-    return result ?? 'lost'
+    try {
+      const [result] = await this.#consumer.settle([settlement])
+      return result ?? 'lost'
+    } catch (error) {
+      return asBrokerError(error, this.#name, this.#queue)
+    }
   }
 
   #keep(): void {
@@ -74,6 +95,8 @@ export class DeadReader implements AsyncDisposable {
     try {
       const releases = [...this.#held].map((delivery): Settlement => ({ kind: 'release', delivery, delayMs: 0 }))
       if (releases.length > 0) await this.#consumer.settle(releases)
+    } catch {
+      // The close below gives back everything that is still held.
     } finally {
       await this.#consumer.close()
     }

@@ -1,4 +1,4 @@
-import { ConfigError } from '../errors.ts'
+import { ConfigError, LONGEST_DELAY_MS } from '../errors.ts'
 import { UUID } from '../runtime/uuid.ts'
 
 /** Options of one enqueue. Unknown ones are refused. */
@@ -7,7 +7,10 @@ export interface EnqueueOptions<Tx = never> {
   readonly delayMs?: number
   /** Not before this moment: a Date, epoch ms, or ISO 8601 text. */
   readonly runAt?: Date | number | string
-  /** The job id (a UUID): enqueue again with the id of an EnqueueError to resolve an unknown outcome. */
+  /**
+   * The job id (a UUID): enqueue again with the id of an EnqueueError to resolve an unknown outcome. Goes before the id that
+   * a key makes; handlers still see the key.
+   */
   readonly id?: string
   /** Instead of the definition's key. */
   readonly key?: string
@@ -23,7 +26,8 @@ export interface EnqueueOptions<Tx = never> {
 
 const KEYS: readonly string[] = ['delayMs', 'runAt', 'id', 'key', 'orderKey', 'correlationId', 'headers', 'tx']
 
-const KEY_CHARS = 500
+/** Longest key, order key and unique value. */
+export const KEY_CHARS = 500
 const CORRELATION_CHARS = 200
 const HEADER_BYTES = 8_192
 
@@ -32,13 +36,15 @@ export function checkEnqueueOptions(options: EnqueueOptions<unknown>, job: strin
   const fail = (option: string, problem: string): never => {
     throw new ConfigError(`enqueue of ${JSON.stringify(job)}: ${option} ${problem}`, { job, option })
   }
+  if (typeof options !== 'object' || options === null) fail('options', 'must be an object')
   for (const key of Object.keys(options)) {
     if (!KEYS.includes(key)) fail(key, `is not an option of enqueue; known: ${KEYS.join(', ')}`)
   }
   const { delayMs, id, key, orderKey, correlationId, headers } = options
   if (delayMs !== undefined && options.runAt !== undefined) fail('runAt', 'and delayMs exclude each other')
-  if (delayMs !== undefined && !(Number.isFinite(delayMs) && delayMs >= 0)) {
-    fail('delayMs', `must be a number of milliseconds >= 0, got ${String(delayMs)}`)
+  // Half of the range of Date, so that now plus the delay is a date, too.
+  if (delayMs !== undefined && !(typeof delayMs === 'number' && delayMs >= 0 && delayMs <= LONGEST_DELAY_MS / 2)) {
+    fail('delayMs', `must be a number of milliseconds from 0 to ${LONGEST_DELAY_MS / 2}, got ${String(delayMs)}`)
   }
   if (options.runAt !== undefined && Number.isNaN(epochMs(options.runAt))) {
     fail('runAt', 'must be a valid Date, epoch ms, or ISO 8601 text')
@@ -52,7 +58,7 @@ export function checkEnqueueOptions(options: EnqueueOptions<unknown>, job: strin
 
 /** A runAt in epoch ms; NaN when it is not a time. */
 export function epochMs(runAt: Date | number | string): number {
-  if (typeof runAt === 'number') return Number.isFinite(runAt) ? runAt : Number.NaN
+  if (typeof runAt === 'number') return Math.abs(runAt) <= LONGEST_DELAY_MS ? runAt : Number.NaN
   return runAt instanceof Date ? runAt.getTime() : Date.parse(runAt)
 }
 
@@ -60,11 +66,16 @@ function text(option: string, value: string | undefined, most: number, fail: (o:
   if (value === undefined) return
   if (typeof value !== 'string' || value === '' || value.length > most)
     fail(option, `must be text of 1 to ${most} characters`)
+  // Every lone surrogate is the same U+FFFD in UTF-8: two keys would be one. A correlation id travels as JSON.
+  if (option !== 'correlationId' && !value.isWellFormed())
+    fail(option, 'must be well-formed text, without lone surrogates')
 }
 
 function checkHeaders(headers: unknown, fail: (option: string, problem: string) => never): void {
-  if (typeof headers !== 'object' || headers === null || Array.isArray(headers))
-    fail('headers', 'must be an object of texts')
+  // Headers and Map have no properties of their own: they would travel as nothing.
+  const prototype: unknown =
+    typeof headers === 'object' && headers !== null ? Object.getPrototypeOf(headers) : undefined
+  if (prototype !== null && prototype !== Object.prototype) fail('headers', 'must be a plain object of texts')
   let bytes = 0
   for (const [name, value] of Object.entries(headers as object)) {
     if (typeof value !== 'string') fail(`headers.${name}`, 'must be text')

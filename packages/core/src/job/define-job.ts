@@ -162,7 +162,10 @@ function checkRest(definition: AnyJob, fail: (option: string, problem: string) =
     if (unique.by === undefined && definition.key === null)
       fail('unique', 'needs `by` (or a `key`) to know what is the same')
   }
-  if (definition.onDead !== null && (typeof definition.onDead.payload !== 'function' || !isJob(definition.onDead.job))) {
+  if (
+    definition.onDead !== null &&
+    (typeof definition.onDead.payload !== 'function' || !isJob(definition.onDead.job))
+  ) {
     fail('onDead', 'must be { job, payload: (dead) => payload }')
   }
   if (!Array.isArray(definition.tags) || definition.tags.some((tag) => typeof tag !== 'string'))

@@ -25,7 +25,18 @@ export function jsonText(value: unknown): string {
  * Returns true when some value (a Date, a URL) has a `toJSON`, so that the reader will see another shape.
  */
 export function assertJson(value: unknown, place: ErrorPlace): boolean {
-  return walk(value, '', 0, place)
+  try {
+    return walk(value, '', 0, place)
+  } catch (cause) {
+    if (cause instanceof InvalidPayloadError) throw cause
+    const message = 'cannot be read: a getter, toJSON or proxy of it throws'
+    throw new InvalidPayloadError(
+      `job ${JSON.stringify(place.job ?? '?')}: the payload ${message}`,
+      place,
+      [{ path: '', message }],
+      cause,
+    )
+  }
 }
 
 function walk(value: unknown, path: string, depth: number, place: ErrorPlace): boolean {
