@@ -2,14 +2,17 @@ import { type Capabilities, emulated, native, unsupported } from '@switchyard/co
 import type { Settings } from './options.ts'
 import { SEND_BATCH } from './producer.ts'
 import type { Durability } from './server-facts.ts'
-import { MAX_BODY_BYTES, MAX_DELAY_MS } from './wire.ts'
+import { MAX_BODY_BYTES, MAX_DELAY_MS, MIN_LEASE_MS } from './wire.ts'
 
 /** The manifest, for these settings and this server; figures were measured on Redis 7.0.15 with BullMQ 6.7.0. */
 export function capabilitiesOf({ stalledIntervalMs }: Settings, survives: Durability): Capabilities {
   return Object.freeze<Capabilities>({
     survives,
     lease: native('timed', "BullMQ's lock of a job is a key that expires"),
-    minLeaseMs: native(100, 'PX counts in milliseconds; shorter than a round trip and a renewal makes no sense'),
+    minLeaseMs: native(
+      MIN_LEASE_MS,
+      'PX counts in milliseconds; shorter than a round trip and a renewal makes no sense',
+    ),
     maxLeaseMs: emulated(MAX_DELAY_MS, 'our own bound; keys expire at any time'),
     maxLapseLateMs: native(
       2 * stalledIntervalMs + 500,

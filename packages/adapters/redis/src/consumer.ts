@@ -1,5 +1,5 @@
 import {
-  type BrokerError,
+  BrokerError,
   type Cancel,
   type ConsumeOptions,
   type Consumer,
@@ -11,13 +11,14 @@ import {
 } from '@switchyard/core/adapter'
 import type { Bells } from './bells.ts'
 import { type Context, faultOf, runCall } from './context.ts'
-import { closedError } from './errors.ts'
+import { ADAPTER, closedError } from './errors.ts'
 import type { Lapses } from './lapses.ts'
 import { Presence } from './presence.ts'
 import { noTransactions } from './producer.ts'
 import type { Backend, QueueShape } from './queues.ts'
 import { receiptOf, settleAll } from './settle.ts'
 import { Taker } from './taker.ts'
+import { MAX_DELAY_MS, MIN_LEASE_MS } from './wire.ts'
 
 /** Without prefetch, how long a message may lie here that came after its receive had been aborted. */
 const PARKED_MS = 500
@@ -36,30 +37,62 @@ export function consume(
   options: ConsumeOptions,
   closed: () => void,
 ): Promise<RedisConsumer> {
-  const { context, bells } = services
-  return runCall(context, { doing: 'consume', queue, writes: false }, async () => {
-    const shape = await context.queues.verify(queue)
-    const name = Buffer.from(context.host.clock.randomBytes(9)).toString('base64url')
-    const presence = await Presence.enter({ context, queue, name, exclusive: options.exclusive === true })
-    const { bell, release } = await bells.hold(queue)
-    const backend = context.queues.leasing(queue, options.leaseMs)
-    const leave = async () => {
-      await presence.leave()
-      await release()
-      closed()
-    }
-    return new RedisConsumer({ services, shape, backend, options, leave }, (leased) => {
-      const { prefetch } = options
-      return new Taker({ context, queue, backend, bell, presence, prefetch, name, leased })
+  const { context } = services
+  let given = false
+  let late = false
+  const opening = async () => {
+    const consumer = await open(services, queue, options, closed)
+    // nobody waits for it any more: it must not keep others out
+    if (late || context.closed) await consumer.close()
+    return consumer
+  }
+  return runCall(context, { doing: 'consume', queue, writes: false }, opening)
+    .then((consumer) => {
+      given = true
+      return consumer
     })
+    .finally(() => {
+      late = !given
+    })
+}
+
+async function open(
+  { context, bells, lapses }: ConsumerServices,
+  queue: string,
+  options: ConsumeOptions,
+  closed: () => void,
+): Promise<RedisConsumer> {
+  const leaseMs = Math.ceil(options.leaseMs)
+  if (!(leaseMs >= MIN_LEASE_MS && leaseMs <= MAX_DELAY_MS)) throw badLease(queue, options.leaseMs)
+  const shape = await context.queues.verify(queue)
+  const name = Buffer.from(context.host.clock.randomBytes(9)).toString('base64url')
+  const presence = await Presence.enter({ context, queue, name, exclusive: options.exclusive === true })
+  const { bell, release } = await bells.hold(queue)
+  const backend = context.queues.leasing(queue, leaseMs)
+  const leave = async () => {
+    await presence.leave()
+    await release()
+    closed()
+  }
+  return new RedisConsumer({ context, lapses, shape, backend, options, leaseMs, leave }, (leased) => {
+    const { prefetch } = options
+    return new Taker({ context, queue, backend, bell, presence, prefetch, name, leased })
   })
 }
 
+function badLease(queue: string, leaseMs: number): BrokerError {
+  const message = `a lease of ${leaseMs} ms is not within ${MIN_LEASE_MS} and ${MAX_DELAY_MS} ms`
+  return new BrokerError({ adapter: ADAPTER, code: 'invalid', queue, message })
+}
+
 interface ConsumerParts {
-  readonly services: ConsumerServices
+  readonly context: Context
+  readonly lapses: Lapses
   readonly shape: QueueShape
   readonly backend: Backend
   readonly options: ConsumeOptions
+  /** Whole milliseconds. */
+  readonly leaseMs: number
   /** Called once, when everything has been given back. */
   leave(): Promise<void>
 }
@@ -86,10 +119,10 @@ export class RedisConsumer implements Consumer<never> {
 
   constructor(parts: ConsumerParts, takerOf: (leased: (deliveries: readonly Delivery[]) => void) => Taker) {
     this.#parts = parts
-    this.#context = parts.services.context
+    this.#context = parts.context
     this.#taker = takerOf((deliveries) => this.#hold(deliveries))
     this.#parked = parkedTake((_max, stop) => this.#taker.take(stop))
-    this.#unwatch = parts.services.lapses.watch(parts.shape.name, (ids, before) => this.#lapsed(ids, before))
+    this.#unwatch = parts.lapses.watch(parts.shape.name, (ids, before) => this.#lapsed(ids, before))
   }
 
   async receive(max: number, signal: AbortSignal): Promise<readonly Delivery[]> {
@@ -138,7 +171,7 @@ export class RedisConsumer implements Consumer<never> {
         deliveries.map(async (delivery): Promise<SettleResult> => {
           const { id, token } = receiptOf(delivery)
           try {
-            const stands = await this.#parts.backend.extendLock(id, token, this.#parts.options.leaseMs)
+            const stands = await this.#parts.backend.extendLock(id, token, this.#parts.leaseMs)
             if (Number(stands) === 1) return 'settled'
           } catch (error) {
             return faultOf(this.#context, error, call)
@@ -183,8 +216,8 @@ export class RedisConsumer implements Consumer<never> {
   }
 
   #patienceMs(): number {
-    const { leaseMs, prefetch } = this.#parts.options
-    return prefetch > 0 ? leaseMs / 2 : Math.min(leaseMs / 2, PARKED_MS)
+    const { leaseMs, options } = this.#parts
+    return options.prefetch > 0 ? leaseMs / 2 : Math.min(leaseMs / 2, PARKED_MS)
   }
 
   #give(delivery: Delivery): boolean {

@@ -10,7 +10,7 @@ import { Bells } from './bells.ts'
 import { capabilitiesOf } from './capabilities.ts'
 import { consume, type RedisConsumer } from './consumer.ts'
 import { type Context, runCall } from './context.ts'
-import { ADAPTER, lateError, toBrokerError } from './errors.ts'
+import { ADAPTER, closedError, lateError, toBrokerError } from './errors.ts'
 import { Lapses } from './lapses.ts'
 import { Link } from './link.ts'
 import { Mover } from './mover.ts'
@@ -84,6 +84,10 @@ function adapterOn(context: Context, facts: ServerFacts): Adapter<never> {
     send: (queue, messages, tx) => send(context, queue, messages, tx),
     consume: async (queue, options) => {
       const consumer = await consume(services, queue, options, () => consumers.delete(consumer))
+      if (closing !== null) {
+        await consumer.close()
+        throw closedError('consume', queue)
+      }
       consumers.add(consumer)
       return consumer
     },

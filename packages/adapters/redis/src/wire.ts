@@ -5,6 +5,8 @@ import { ADAPTER } from './errors.ts'
 
 /** A bound of ours, far below `proto-max-bulk-len` (512 MiB): a batch travels as one transaction. */
 export const MAX_BODY_BYTES: number = 16 * 1_024 * 1_024
+/** Shorter than a round trip and a renewal makes no sense. */
+export const MIN_LEASE_MS = 100
 /** A hundred years: our own bound. BullMQ's scores (ms x 4096) lose whole milliseconds 69 000 years from now. */
 export const MAX_DELAY_MS: number = 100 * 365 * 86_400_000
 

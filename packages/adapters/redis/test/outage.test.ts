@@ -126,6 +126,51 @@ test('connections that die without a word hold nobody back for 15 s', async () =
   expect(performance.now() - from).toBeLessThan(15_000)
 })
 
+test('a reply that is lost on the way doubles nothing: the same id again is a duplicate, the settlement again is lost', async () => {
+  await using proxy = await startProxy({ upstream: upstreamOf(broker.url) })
+  await using open = await openRedis({ url: proxy.proxied(broker.url) })
+  await using witness = await openRedis({ url: broker.url })
+  const queue = await freshQueue(open.adapter)
+  const sent = new Set<string>()
+  /** The adapter is back when a count gets through. */
+  const back = async () => {
+    while (
+      await open.adapter.stats(queue).then(
+        () => false,
+        () => true,
+      )
+    )
+      await systemClock.sleep(20)
+  }
+  let doubtful = 0
+  for (let round = 0; round < 10; round += 1) {
+    const one = message()
+    sent.add(one.id)
+    const [main] = proxy.connections
+    proxy.cutAfter(0, 'server->client', { only: ({ id }) => id === main?.id })
+    const [answer] = await open.adapter.send(queue, [one])
+    if (answer !== 'accepted') {
+      expect(answer).toMatchObject({ code: 'unavailable', maybeApplied: true, retryable: true })
+      doubtful += 1
+    }
+    await back()
+    const [again] = await open.adapter.send(queue, [one])
+    expect(again).toBe('duplicate')
+  }
+  expect(doubtful).toBeGreaterThan(5)
+  expect((await witness.adapter.stats(queue)).ready?.value).toBe(sent.size)
+
+  const consumer = await consumerOf(open.adapter, queue)
+  const delivery = await takeOne(consumer)
+  const [main] = proxy.connections
+  proxy.cutAfter(0, 'server->client', { only: ({ id }) => id === main?.id })
+  const [unknown] = await consumer.settle([{ kind: 'complete', delivery }])
+  expect(unknown).toMatchObject({ code: 'unavailable', maybeApplied: true })
+  await back()
+  expect(await consumer.settle([{ kind: 'complete', delivery }])).toEqual(['lost'])
+  expect((await witness.adapter.stats(queue)).ready?.value).toBe(sent.size - 1)
+})
+
 test('TLS with a certificate of our own works, and one that nobody vouches for is `forbidden`', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'switchyard-redis-tls-'))
   const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
