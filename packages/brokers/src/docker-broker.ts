@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { GenericContainer as ContainerBuilder } from 'testcontainers'
 import { dockerEngine } from './docker-engine.ts'
 import { freePorts } from './free-ports.ts'
 import { askPostgres } from './postgres-server.ts'
@@ -7,7 +8,6 @@ import { askRabbit } from './rabbitmq-server.ts'
 import { askRedis } from './redis-server.ts'
 import { RungAbsent } from './rung-absent.ts'
 import type { BrokerKind, RunningBroker } from './running-broker.ts'
-import type { ContainerBuilder, ContainerHandle } from './testcontainers-shape.ts'
 
 interface Image {
   readonly name: string
@@ -72,7 +72,7 @@ export async function dockerBroker(kind: BrokerKind): Promise<RunningBroker> {
     .withExposedPorts({ container: image.port, host: port })
     .withStartupTimeout(START_MS)
   const started = await image.prepare(builder, password).start()
-  const handle: ContainerHandle = (await getContainerRuntimeClient()).container.getById(started.getId())
+  const handle = (await getContainerRuntimeClient()).container.getById(started.getId())
   const url = image.url(`${started.getHost()}:${port}`, password)
   let stopped: Promise<void> | undefined
   const stop = (): Promise<void> => {

@@ -5,7 +5,9 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { resolvePackage } from './resolve-package.ts'
 import { RungAbsent } from './rung-absent.ts'
-import type { TestcontainersModule } from './testcontainers-shape.ts'
+
+/** Only its types are imported here: the package is optional, and loaded when an engine has answered. */
+type TestcontainersModule = typeof import('testcontainers')
 
 /** With this for the connection and as much for testcontainers' own look, a dead engine costs under 5 s (issue 3). */
 const STEP_MS = 2_000
