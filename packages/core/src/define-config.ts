@@ -19,7 +19,10 @@ export interface SwitchyardConfig {
 
 const KEYS: readonly string[] = ['broker', 'jobs', 'queues', 'handlers', 'work']
 
-/** Checks the shape and gives editors the types. Throws ConfigError naming the field. */
+/**
+ * Checks the shape and gives editors the types. SWITCHYARD_BROKER_URL, when set, takes the place of `broker`, for programs that
+ * read the config as for the command line: a swap must move all of them. Throws ConfigError naming the field.
+ */
 export function defineConfig(config: SwitchyardConfig): SwitchyardConfig {
   if (typeof config !== 'object' || config === null) throw new ConfigError('config: must be an object')
   for (const key of Object.keys(config)) {
@@ -32,7 +35,8 @@ export function defineConfig(config: SwitchyardConfig): SwitchyardConfig {
     fail('queues', 'must be an object by queue name')
   if (handlers !== undefined && typeof handlers !== 'function')
     fail('handlers', 'must be a function that returns handlers')
-  return config
+  const fromEnvironment = process.env.SWITCHYARD_BROKER_URL
+  return fromEnvironment ? { ...config, broker: fromEnvironment } : config
 }
 
 function fail(option: string, problem: string): never {

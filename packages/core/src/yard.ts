@@ -3,9 +3,9 @@ import type { Capabilities } from './adapter/capabilities.ts'
 import { deadName, laneName, type Priority } from './adapter/queue-names.ts'
 import { DeadLetters } from './client/dead-letters.ts'
 import type { EnqueueOptions } from './client/enqueue-options.ts'
+import { followUp } from './client/follow-up.ts'
 import { type Enqueued, type EnqueueManyResult, Producer } from './client/producer.ts'
 import { ClosedError, ConfigError, NotFoundError, UnsupportedError } from './errors.ts'
-import { followUp } from './client/follow-up.ts'
 import type { AnyJob, JobDefinition } from './job/define-job.ts'
 import { decodeEnvelope } from './job/envelope.ts'
 import type { Handler } from './job/handler.ts'
@@ -97,6 +97,11 @@ export class Yard<Tx = never> implements AsyncDisposable {
   /** The queues that definitions and options name. */
   get queues(): readonly QueuePlan[] {
     return [...this.#parts.plans.values()]
+  }
+
+  /** The clock that everything here goes by; a test's fake one, or the system's. */
+  get clock(): Clock {
+    return this.#parts.clock
   }
 
   get jobs(): readonly AnyJob[] {

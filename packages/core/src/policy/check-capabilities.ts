@@ -73,7 +73,7 @@ function checkJob(adapter: { readonly name: string; readonly capabilities: Capab
     if (!unique.value.includes(scope)) {
       refuse(
         'unique',
-        `'${scope}' cannot be kept: the broker has ${unique.value.length === 0 ? 'none' : unique.value.join(', ')} (${unique.why}). ${ALTERNATIVES.unique}`,
+        `'${scope}' cannot be kept: the broker has ${unique.value.length === 0 ? 'none' : unique.value.join(', ')} (${unique.why}). ${ALTERNATIVES.unique[scope]}`,
       )
     }
   }
@@ -82,10 +82,15 @@ function checkJob(adapter: { readonly name: string; readonly capabilities: Capab
   }
 }
 
+/** Which of our adapters keep what, for refusals; docs/brokers.md is printed from the manifests themselves. */
 const ALTERNATIVES = {
-  order: 'Use memory, sqlite, or a queue with concurrency 1',
+  order: 'Use memory, sqlite, postgres or SQS FIFO, or a queue with concurrency 1',
   dedupe: 'Use memory, sqlite, redis or postgres, or make handlers idempotent by key',
-  unique: 'Use memory or sqlite, or give the job a `key` and make its handler idempotent by it',
+  unique: {
+    queued: 'Use memory or sqlite, or give the job a `key` and make its handler idempotent by it',
+    active: 'Use memory, sqlite or postgres, or give the job a `key` and make its handler idempotent by it',
+    window: 'Use memory or sqlite, or give the job a `key` and make its handler idempotent by it',
+  },
 } as const
 
 /** The capability word for a `unique` option. */

@@ -3,10 +3,10 @@ import {
   EnqueueError,
   InvalidPayloadError,
   JobTimeout,
+  LONGEST_DELAY_MS,
   PayloadTooLargeError,
   Reject,
   SwitchyardError,
-  LONGEST_DELAY_MS,
 } from '../errors.ts'
 import type { FailureClass } from '../job/envelope.ts'
 import type { Classifier } from '../job/retry-policy.ts'

@@ -159,3 +159,71 @@ describe('backoff', () => {
     expect([at(0), at(1), at(2), at(3)]).toEqual([5, 50, 50, 50])
   })
 })
+
+describe('decide, against what nobody expects', () => {
+  it('bounds the runs of a job under every sequence of outcomes but snoozes', () => {
+    const outcome: fc.Arbitrary<Outcome> = fc.oneof(
+      fc.constantFrom<Outcome>(
+        { kind: 'interrupted' },
+        failed(new Error('transient')),
+        failed(new JobTimeout('late')),
+        failed(new RetryAfter(5)),
+        failed(undefined),
+        { kind: 'unknown', error: new Error('new') },
+      ),
+    )
+    const limits = fc.record({
+      maxAttempts: fc.integer({ min: 1, max: 6 }),
+      maxReleases: fc.integer({ min: 0, max: 4 }),
+      onAmbiguous: fc.constantFrom('retry' as const, 'dead' as const),
+    })
+    fc.assert(
+      fc.property(limits, fc.infiniteStream(outcome), (options, outcomes) => {
+        const runsAtMost = options.maxAttempts + options.maxReleases
+        let note = EMPTY_NOTE
+        let runs = 0
+        for (const next of outcomes) {
+          if (next.kind !== 'unknown') runs += 1
+          const decision = decide(next, given(options, { note, repeatable: false }))
+          if (decision.kind === 'dead' || decision.kind === 'complete') break
+          note = JSON.parse(encodeNote(decision.note)) as typeof note
+          expect(note.notBefore).toBeLessThanOrEqual(NOW + 300_000)
+        }
+        expect(runs).toBeLessThanOrEqual(runsAtMost)
+      }),
+    )
+  })
+
+  it('never delays by anything but a whole number of ms >= 0', () => {
+    const backoff = fc.oneof(
+      fc.record({ delayMs: fc.double({ min: 0, max: 1e12, noNaN: true }) }).map((o) => fixed(o)),
+      fc.integer({ min: 0, max: 1_000 }).map((baseMs) => exponential({ baseMs, maxMs: 1e9, factor: 100 })),
+      fc.array(fc.double({ min: 0, max: 1e12, noNaN: true }), { minLength: 1 }).map((list) => delays(list)),
+    )
+    const thrown = fc.oneof(
+      fc.anything(),
+      fc.record({ retryAfterMs: fc.double(), headers: fc.dictionary(fc.constant('retry-after'), fc.string()) }),
+    )
+    fc.assert(
+      fc.property(backoff, thrown, fc.nat(1_000), (own, error, attempts) => {
+        const decision = decide(
+          failed(error),
+          given({ backoff: own, maxAttempts: 10_000 }, { note: { ...EMPTY_NOTE, attempts } }),
+        )
+        if (decision.kind === 'retry') expect(Number.isInteger(decision.delayMs) && decision.delayMs >= 0).toBe(true)
+      }),
+    )
+  })
+
+  it('takes what happened perhaps for ambiguous when a worker died or stopped with it, where that is asked for', () => {
+    const strict = given({ onAmbiguous: 'dead' })
+    expect(decide({ kind: 'interrupted' }, strict)).toMatchObject({ kind: 'dead', reason: 'ambiguous' })
+    expect(decide({ kind: 'lapsed', lapses: 1 }, strict)).toMatchObject({ kind: 'dead', reason: 'ambiguous' })
+    expect(decide({ kind: 'interrupted' }, { ...strict, repeatable: true })).toMatchObject({ kind: 'release' })
+  })
+
+  it('lets the default decide when a classifier answers nonsense', () => {
+    const odd = given({ classify: () => 'perhaps' as never })
+    expect(decide(failed(new Error('x')), odd)).toMatchObject({ kind: 'retry', failure: { class: 'transient' } })
+  })
+})

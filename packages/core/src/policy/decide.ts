@@ -61,7 +61,12 @@ export function decide(outcome: Outcome, given: Circumstances): Decision {
       return { kind: 'release', delayMs: 0, note }
     case 'interrupted': {
       if (forbidsRepeats(given))
-        return dead('ambiguous', new Error('interrupted by a stopping worker: it may have happened'), 'ambiguous', given)
+        return dead(
+          'ambiguous',
+          new Error('interrupted by a stopping worker: it may have happened'),
+          'ambiguous',
+          given,
+        )
       const releases = note.releases + 1
       if (releases <= policy.maxReleases)
         return { kind: 'release', delayMs: 0, note: { ...note, releases, notBefore: 0 } }
@@ -83,7 +88,12 @@ export function decide(outcome: Outcome, given: Circumstances): Decision {
       return dead('crash-loop', error, 'ambiguous', given)
     }
     case 'lapsed':
-      return dead('ambiguous', new Error(`${outcome.lapses} leases of this job ended unsettled: it may have happened`), 'ambiguous', given)
+      return dead(
+        'ambiguous',
+        new Error(`${outcome.lapses} leases of this job ended unsettled: it may have happened`),
+        'ambiguous',
+        given,
+      )
     case 'buried': {
       const { buried: _done, ...rest } = note
       return { kind: 'dead', reason: outcome.reason, note: rest }

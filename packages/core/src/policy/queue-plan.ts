@@ -39,7 +39,8 @@ export function planQueues(
 ): ReadonlyMap<string, QueuePlan> {
   const names = new Set([...jobs.map((job) => job.queue), ...Object.keys(options)])
   const plans = new Map<string, QueuePlan>()
-  for (const name of names) plans.set(name, planQueue(name, jobs, (Object.hasOwn(options, name) ? options[name] : {}) ?? {}, capabilities))
+  for (const name of names)
+    plans.set(name, planQueue(name, jobs, (Object.hasOwn(options, name) ? options[name] : {}) ?? {}, capabilities))
   return plans
 }
 
@@ -52,6 +53,10 @@ function planQueue(name: string, jobs: readonly AnyJob[], own: QueueOptions, cap
     if (!QUEUE_KEYS.includes(key)) fail(key, `is not an option of a queue; known: ${QUEUE_KEYS.join(', ')}`)
   }
   const mine = jobs.filter((job) => job.queue === name)
+  if (mine.length === 0) {
+    const used = [...new Set(jobs.map((job) => job.queue))].join(', ') || 'none'
+    fail('name', `is used by no job: a misspelt queue? Jobs use: ${used}`)
+  }
   const wanted = new Set<Priority>([...(own.priorities ?? []), ...mine.map((job) => job.priority)])
   if (wanted.size === 0) wanted.add('normal')
   for (const level of wanted)

@@ -33,7 +33,8 @@ export function toSettlement(decision: Decision, opened: Opened, capabilities: C
       const note =
         rest && decision.note.notBefore === 0 ? { ...decision.note, notBefore: now + decision.delayMs } : decision.note
       // Where a broker cannot keep a changed note, what it would say is not known: that is declared, not refused.
-      if (note === opened.note || capabilities.note.value === 'unsupported') return { kind: decision.kind, delivery, delayMs }
+      if (note === opened.note || capabilities.note.value === 'unsupported')
+        return { kind: decision.kind, delivery, delayMs }
       return { kind: decision.kind, delivery, delayMs, note: encodeNote(note) }
     }
     case 'dead':

@@ -1,7 +1,9 @@
 import type { Handler } from '../job/handler.ts'
+import type { Clock } from '../runtime/clock.ts'
 import type { DrainReport } from '../worker/drain.ts'
 import type { WorkOptions } from '../worker/work-options.ts'
 import type { Yard } from '../yard.ts'
+import type { FakeClock } from './fake-clock.ts'
 
 /** What `drain` saw. */
 export interface Drained extends DrainReport {
@@ -10,7 +12,10 @@ export interface Drained extends DrainReport {
   readonly dead: number
 }
 
-/** Runs everything that waits, in this process, until the queues are empty: for tests. */
+/**
+ * Runs everything that waits, in this process, until the queues are empty: for tests. On a yard with a fake clock it moves
+ * the time itself, from timer to timer, so that delayed jobs and backoffs take no real time.
+ */
 export async function drain<Tx>(
   yard: Yard<Tx>,
   handlers: readonly Handler[],
@@ -27,8 +32,24 @@ export async function drain<Tx>(
   ]
   try {
     const worker = await yard.work(handlers, options)
-    return { ...(await worker.drain()), ...counts }
+    const drained = worker.drain()
+    const { clock } = yard
+    if (isFake(clock)) await advanceUntil(clock, drained)
+    return { ...(await drained), ...counts }
   } finally {
     for (const stop of stops) stop()
   }
+}
+
+function isFake(clock: Clock): clock is FakeClock {
+  return typeof (clock as Partial<FakeClock>).advanceToNext === 'function'
+}
+
+async function advanceUntil(clock: FakeClock, work: Promise<unknown>): Promise<void> {
+  let done = false
+  const finish = () => {
+    done = true
+  }
+  work.then(finish, finish)
+  while (!done) await clock.advanceToNext()
 }

@@ -4,6 +4,8 @@ import { type Cancel, type Clock, nextTurnOfEventLoop, sleepOn } from '../runtim
 export interface FakeClock extends Clock {
   /** Moves time forward, running due timers in order, and lets promises settle between them. */
   advance(ms: number): Promise<void>
+  /** Moves time to the next timer and runs it; without one, lets promises settle. */
+  advanceToNext(): Promise<void>
   /** Moves time without running timers, as a blocked event loop does; the next `advance` runs them late. */
   jump(ms: number): void
   /** Lets promises settle without moving time. */
@@ -43,6 +45,11 @@ export function fakeClock(options: { readonly now?: number; readonly seed?: numb
     schedule,
     sleep: (delayMs, signal) => sleepOn(clock, delayMs, signal),
     settle,
+    async advanceToNext() {
+      await settle()
+      const due = nextDue(Number.POSITIVE_INFINITY)
+      if (due !== null) await clock.advance(Math.max(0, due.at - now))
+    },
     jump(ms) {
       now += ms
     },

@@ -59,6 +59,7 @@ export class Worker implements AsyncDisposable {
   readonly #deadlines: Deadlines
   readonly #stop = new AbortController()
   #stopped: Promise<StopReport> | null = null
+  readonly #ended: PromiseWithResolvers<StopReport> = Promise.withResolvers()
   /** While stopping: when the grace ends, and what wakes those who wait for it when that moves. */
   #graceEndsAt = Number.POSITIVE_INFINITY
   #hurried = new AbortController()
@@ -109,6 +110,11 @@ export class Worker implements AsyncDisposable {
     this.#demand.pump()
   }
 
+  /** Resolves when the worker has stopped, whoever stopped it: a program awaits this to stay until then. */
+  get stopped(): Promise<StopReport> {
+    return this.#ended.promise
+  }
+
   /** Jobs whose handlers run now. */
   get running(): number {
     return this.#lanes.reduce((sum, lane) => sum + lane.runs.size, 0)
@@ -151,7 +157,12 @@ export class Worker implements AsyncDisposable {
       this.#hurried.abort()
       this.#hurried = new AbortController()
     }
-    this.#stopped ??= this.#stopNow(graceMs)
+    if (this.#stopped === null) {
+      this.#stopped = this.#stopNow(graceMs)
+      this.#stopped.then(this.#ended.resolve, this.#ended.reject)
+      // Whoever called stop is told; nobody has to look at `stopped` as well.
+      this.#ended.promise.catch(() => {})
+    }
     return this.#stopped
   }
 
