@@ -167,9 +167,12 @@ export const LONGEST_DELAY_MS = 8_640_000_000_000_000
 
 function wholeDelay(name: string, delayMs: number): number {
   if (!(delayMs >= 0 && delayMs <= LONGEST_DELAY_MS)) {
-    throw new ConfigError(`${name}: delayMs must be a number of milliseconds from 0 to ${LONGEST_DELAY_MS}, got ${String(delayMs)}`, {
-      option: 'delayMs',
-    })
+    throw new ConfigError(
+      `${name}: delayMs must be a number of milliseconds from 0 to ${LONGEST_DELAY_MS}, got ${String(delayMs)}`,
+      {
+        option: 'delayMs',
+      },
+    )
   }
   return Math.ceil(delayMs)
 }

@@ -1,7 +1,7 @@
 import { type Channel, channel } from 'node:diagnostics_channel'
+import { isThenable } from '../runtime/is-thenable.ts'
 import type { LogFields, Logger } from '../runtime/logger.ts'
 import { silentLogger } from '../runtime/logger.ts'
-import { isThenable } from '../runtime/is-thenable.ts'
 import type { YardEventName, YardEvents } from './events.ts'
 
 /** Levels of the log line that each event writes; what is routine is debug. */
