@@ -51,7 +51,9 @@ export async function resolveBroker(url: string, base: string): Promise<AdapterF
   const name = scheme !== undefined && Object.hasOwn(SCHEMES, scheme) ? SCHEMES[scheme] : undefined
   if (scheme === undefined || name === undefined) {
     const what = scheme === undefined ? 'is not a URL' : `has the unknown scheme ${JSON.stringify(scheme)}`
-    throw new ConfigError(`broker ${scheme === undefined ? '' : maskedUrl(url)} ${what}; use one of ${EXAMPLES}`, {
+    // What is no URL may be anything, also a password: only a plain word is repeated.
+    const shown = scheme === undefined ? (/^[\w-]{1,30}$/.test(url) ? JSON.stringify(url) : '(hidden)') : maskedUrl(url)
+    throw new ConfigError(`broker ${shown} ${what}; use one of ${EXAMPLES}`, {
       option: 'broker',
     })
   }

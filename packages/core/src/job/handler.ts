@@ -44,7 +44,10 @@ export interface Handler<Output = never> {
   readonly run: HandlerFunction<Output>
 }
 
-/** Wraps every run: call `next` once. What it throws decides the outcome like a handler's throw. */
+/**
+ * Wraps every run: call `next` once. What it throws decides the outcome like a handler's throw; one that does not call
+ * `next`, or swallows what `next` throws, completes the job. The run waits for the handler in any case.
+ */
 export type Middleware = (context: JobContext, next: () => Promise<void>) => Promise<void>
 
 /** Joins a definition and its handler, with the payload's type. */

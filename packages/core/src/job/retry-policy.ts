@@ -54,7 +54,11 @@ export interface RetryOptions {
   readonly backoff?: Backoff
   /** Dead when this long has passed since enqueue and an attempt failed; also cuts no running attempt short. */
   readonly giveUpAfterMs?: number
-  /** An ambiguous failure (it may have happened) of a job without `key` or `idempotent`: repeat (default) or dead. */
+  /**
+   * An ambiguous failure (it may have happened) of a job without `key` or `idempotent`: repeat (default) or dead. With
+   * `dead` a lapse (the worker died with it) and an interruption by a stopping worker are ambiguous, too; a handler that
+   * knows that nothing happened throws Snooze.
+   */
   readonly onAmbiguous?: 'retry' | 'dead'
   /** Asked before the default classifier. */
   readonly classify?: Classifier
