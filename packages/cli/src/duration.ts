@@ -36,5 +36,7 @@ export function forPeople(ms: number): string {
   if (s < 60) return `${s}s`
   if (s < 3_600) return `${Math.floor(s / 60)}m ${s % 60}s`
   if (s < 86_400) return `${Math.floor(s / 3_600)}h ${Math.floor((s % 3_600) / 60)}m`
-  return `${Math.floor(s / 86_400)}d ${Math.floor((s % 86_400) / 3_600)}h`
+  return s < 10 * 86_400
+    ? `${Math.floor(s / 86_400)}d ${Math.floor((s % 86_400) / 3_600)}h`
+    : `${Math.floor(s / 86_400)} days`
 }

@@ -99,6 +99,8 @@ describe('wrong use', { timeout: 60_000 }, () => {
     [['dlq', 'replay'], 'give an ID or a filter'],
     [['dlq', 'list', '--queue', 'other'], 'queue "other" is not known'],
     [['dlq', 'list', '--error', '/(/'], 'not a regular expression'],
+    [['queues', '--broker', 'sqlite:/nonexistent/x.db'], 'there is no /nonexistent/x.db yet'],
+    [['dlq', 'list', '--reason', 'bogus'], 'there are attempts, permanent'],
     [['bogus'], 'unknown command'],
   ])('%j exits 64 and says why', async (args, message) => {
     // The checkout's own NODE_PATH would find every workspace package.

@@ -1,8 +1,10 @@
+import { startBroker } from '@switchyard/brokers'
 import { type AnyJob, type Capabilities, connect, maskedUrl, UnsupportedError } from '@switchyard/core'
 import { EXIT, type ExitCode } from '../exit-code.ts'
 import { type LoadedConfig, loadConfig } from '../load-config.ts'
 import type { GlobalOptions } from '../open-yard.ts'
 import { columns, type Terminal } from '../terminal.ts'
+import { kindOf } from './broker.ts'
 
 interface Seen {
   readonly url: string
@@ -24,7 +26,9 @@ export async function capabilities(
 ): Promise<ExitCode> {
   const loaded = await loadConfig(options)
   const brokers = [a ?? loaded.broker, ...(b === undefined ? [] : [b])]
-  const seen = await Promise.all(brokers.map((broker) => look(broker, loaded)))
+  await using started = new AsyncDisposableStack()
+  const seen: Seen[] = []
+  for (const broker of brokers) seen.push(await look(await urlOf(broker, started, terminal), loaded))
   const [first, second] = seen
   if (first === undefined) return EXIT.internal
   const names = (Object.keys(first.capabilities) as (keyof Capabilities)[]).filter(
@@ -47,6 +51,17 @@ export async function capabilities(
     }
   }
   return seen.some((one) => one.refused.length > 0) ? EXIT.violation : EXIT.ok
+}
+
+/** A bare word (`postgres`) starts a private broker of that kind for as long as this command looks at it. */
+async function urlOf(
+  broker: LoadedConfig['broker'],
+  started: AsyncDisposableStack,
+  terminal: Terminal,
+): Promise<LoadedConfig['broker']> {
+  if (typeof broker !== 'string' || broker.includes(':')) return broker
+  terminal.err(`starting a private ${broker} to look at ...`)
+  return started.use(await startBroker(kindOf(broker))).url
 }
 
 /** Each job is checked by itself, so that one refusal does not hide the next. */

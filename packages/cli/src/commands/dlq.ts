@@ -21,7 +21,7 @@ export interface DlqOptions extends GlobalOptions {
 
 /** `switchyard dlq list`: dead letters, oldest first; changes nothing. */
 export async function dlqList(terminal: Terminal, options: DlqOptions): Promise<ExitCode> {
-  const { yard } = await openYard(options)
+  const { yard } = await openYard(options, undefined, 'look')
   await using _open = yard
   const page = await yard.deadLetters.list(filterOf(options, undefined), limitOf(options, 100))
   if (options.json) {
@@ -46,7 +46,7 @@ export async function dlqList(terminal: Terminal, options: DlqOptions): Promise<
 
 /** `switchyard dlq show ID`: one letter with its payload and every known attempt. */
 export async function dlqShow(terminal: Terminal, id: string, options: DlqOptions): Promise<ExitCode> {
-  const { yard } = await openYard(options)
+  const { yard } = await openYard(options, undefined, 'look')
   await using _open = yard
   const letter = await yard.deadLetters.show(id, options.queue)
   if (options.json) {
@@ -115,7 +115,7 @@ async function act(
       `dlq ${verb}: give an ID or a filter (--queue, --job, --since, --error, --reason), or --all for every dead letter`,
     )
   }
-  const { yard } = await openYard(options)
+  const { yard } = await openYard(options, undefined, 'look')
   await using _open = yard
   const search = limitOf(options, Number.POSITIVE_INFINITY)
   if (options.dryRun !== true && (verb === 'discard' || id === undefined)) {
@@ -137,7 +137,9 @@ async function act(
     terminal.err(`no dead letter ${id}`)
     return EXIT.violation
   }
-  return report.failed.length > 0 || !report.complete ? EXIT.inconclusive : EXIT.ok
+  // A limit that was asked for is no surprise.
+  const partial = !report.complete && options.limit === undefined && !report.dryRun
+  return report.failed.length > 0 || partial ? EXIT.inconclusive : EXIT.ok
 }
 
 function filterOf(options: DlqOptions, id: string | undefined): DeadFilter {
@@ -147,8 +149,25 @@ function filterOf(options: DlqOptions, id: string | undefined): DeadFilter {
     ...(options.job === undefined ? {} : { job: options.job }),
     ...(options.since === undefined ? {} : { since: momentMs(options.since, '--since', Date.now()) }),
     ...(options.error === undefined ? {} : { error: pattern(options.error) }),
-    ...(options.reason === undefined ? {} : { reason: options.reason as DeadReason }),
+    ...(options.reason === undefined ? {} : { reason: reasonOf(options.reason) }),
   }
+}
+
+const REASONS: readonly DeadReason[] = [
+  'attempts',
+  'permanent',
+  'rejected',
+  'ambiguous',
+  'deadline',
+  'crash-loop',
+  'poison',
+  'unknown-job',
+]
+
+function reasonOf(text: string): DeadReason {
+  const reason = REASONS.find((one) => one === text)
+  if (reason === undefined) throw new UsageError(`--reason ${JSON.stringify(text)}: there are ${REASONS.join(', ')}`)
+  return reason
 }
 
 /** `/…/` is a regular expression, anything else plain text. */

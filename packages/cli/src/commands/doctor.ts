@@ -1,4 +1,4 @@
-import { maskedUrl } from '@switchyard/core'
+import { maskedUrl, type Yard } from '@switchyard/core'
 import { forPeople } from '../duration.ts'
 import { EXIT, type ExitCode, exitCodeFor } from '../exit-code.ts'
 import { type GlobalOptions, openYard } from '../open-yard.ts'
@@ -28,13 +28,13 @@ export async function doctor(terminal: Terminal, options: GlobalOptions): Promis
       result: 'ok',
       detail: `${yard.broker} at ${url} (from ${loaded.brokerFrom}) answers`,
     })
-    const { survives, retentionMs, dedupe, lapses } = yard.capabilities
+    const { survives, retentionMs } = yard.capabilities
     checks.push({
       check: 'durability',
       result: survives.value === 'nothing' ? 'look' : 'ok',
       detail: `${survives.value}: ${survives.why}`,
     })
-    checks.push({ check: 'duplicates', result: 'ok', detail: `dedupe ${dedupe.value}, lapses ${lapses.value}` })
+    checks.push(duplicates(yard))
     const kept = Number.isFinite(retentionMs.value) ? forPeople(retentionMs.value) : 'for ever'
     checks.push({
       check: 'retention',
@@ -63,4 +63,15 @@ export async function doctor(terminal: Terminal, options: GlobalOptions): Promis
       ),
     )
   return code
+}
+
+/** A key makes the same id, but only the broker can refuse a second message of it. */
+function duplicates(yard: Yard): Check {
+  const { dedupe, lapses } = yard.capabilities
+  const keyed = yard.jobs.filter((job) => job.key !== null).map((job) => job.name)
+  if (dedupe.value !== 'none' || keyed.length === 0) {
+    return { check: 'duplicates', result: 'ok', detail: `dedupe ${dedupe.value}, lapses ${lapses.value}` }
+  }
+  const detail = `${yard.broker} stores a second job of the same key: ${keyed.join(', ')} can run twice, so handlers must be idempotent by key`
+  return { check: 'duplicates', result: 'look', detail }
 }

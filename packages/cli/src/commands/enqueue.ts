@@ -31,6 +31,9 @@ export async function enqueue(
     )
   }
   const { jobId, status } = await yard.enqueue(definition, payloadFrom(source), callOptions(options))
+  if (yard.capabilities.survives.value === 'nothing') {
+    terminal.err(`${yard.broker} keeps jobs only while this command runs: this one is gone now. Use another broker`)
+  }
   if (options.json)
     terminal.out(JSON.stringify({ version: 1, jobId, status, job: name, queue: definition.queue, broker: yard.broker }))
   else terminal.out(`${status}  ${jobId}  ${name} -> ${definition.queue} (${yard.broker})`)

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { EXIT, type ExitCode, UsageError } from '../exit-code.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -48,7 +49,18 @@ test('refuses an empty name', async () => {
 `,
 }
 
-const PACKAGES = ['@switchyard/core', '@switchyard/sqlite', '@switchyard/cli', 'zod']
+/** In a checkout the packages are installed from it; published ones by name. */
+function packages(): readonly string[] {
+  const root = fileURLToPath(new URL('../../../../', import.meta.url))
+  if (!existsSync(join(root, 'pnpm-workspace.yaml')))
+    return ['@switchyard/core', '@switchyard/sqlite', '@switchyard/cli', 'zod']
+  return [
+    ...['packages/core', 'packages/adapters/sqlite', 'packages/cli'].map((folder) =>
+      JSON.stringify(join(root, folder)),
+    ),
+    'zod',
+  ]
+}
 
 /** `switchyard init`: a config, one job with its handler, and a test, in an empty (or at least unconfigured) folder. */
 export async function init(terminal: Terminal, options: { readonly json?: boolean }): Promise<ExitCode> {
@@ -78,7 +90,7 @@ export async function init(terminal: Terminal, options: { readonly json?: boolea
     written.push('.gitignore')
   }
   const next = [
-    `npm install ${PACKAGES.join(' ')}`,
+    `npm install ${packages().join(' ')}`,
     'npm test',
     `npx --no-install switchyard enqueue greet '{"name":"Ada"}'`,
     'npx --no-install switchyard worker --drain',

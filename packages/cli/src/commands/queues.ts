@@ -6,7 +6,7 @@ import { columns, type Terminal } from '../terminal.ts'
 
 /** `switchyard queues`: what waits, lane by lane. A figure with `~` is an estimate, `-` is one that the broker cannot give. */
 export async function queues(terminal: Terminal, options: GlobalOptions): Promise<ExitCode> {
-  const { yard } = await openYard(options)
+  const { yard } = await openYard(options, undefined, 'look')
   await using _open = yard
   const all = await Promise.all(yard.queues.map((plan) => yard.stats(plan.name)))
   if (options.json) {

@@ -10,7 +10,7 @@ import {
 import { wholeNumber } from '../duration.ts'
 import { EXIT, type ExitCode, UsageError } from '../exit-code.ts'
 import { type GlobalOptions, openYard } from '../open-yard.ts'
-import type { Terminal } from '../terminal.ts'
+import { printable, type Terminal } from '../terminal.ts'
 
 interface Options extends GlobalOptions {
   readonly queues?: string
@@ -87,8 +87,8 @@ function lines(terminal: Terminal): Logger {
     const { event, job, jobId, workerId } = fields
     if (event === 'job.started' || event === 'job.enqueued') return
     const facts = Object.entries(fields)
-      .filter(([name, value]) => SHOWN.has(name) && value !== null && value !== undefined)
-      .map(([name, value]) => `${name}=${shown(value)}`)
+      .filter(([name, value]) => !HIDDEN.has(name) && value !== null && value !== undefined)
+      .map(([name, value]) => `${name}=${printable(shown(value))}`)
     const subject = job === undefined ? String(workerId ?? '') : `${String(job)} ${String(jobId)}`
     terminal.err([message.padEnd(16), subject, ...facts].join('  ').trimEnd())
   }
@@ -102,17 +102,14 @@ function shown(value: unknown): string {
     : String(value)
 }
 
-const SHOWN: ReadonlySet<string> = new Set([
-  'attempt',
-  'ms',
-  'delayMs',
-  'reason',
-  'failure',
-  'why',
-  'message',
-  'queues',
-  'running',
-  'released',
-  'abandoned',
-  'stalledMs',
+/** Said already by the line itself, or of no use to people. */
+const HIDDEN: ReadonlySet<string> = new Set([
+  'event',
+  'job',
+  'jobId',
+  'workerId',
+  'correlationId',
+  'queue',
+  'lapses',
+  'concurrency',
 ])
