@@ -69,8 +69,12 @@ describe('a chaos run on SQLite', () => {
     expect((await yard.stats('payments')).lanes[0]?.stats.ready?.value).toBe(1)
   })
 
-  it('refuses a broker that lives inside one process', async () => {
-    await expect(runChaos(options('careful', { broker: 'memory:' }))).rejects.toMatchObject({ code: 'usage' })
+  it('kills no broker that was not started for it', async () => {
+    const plan = planFromSeed(1, { ...sizes, brokerKills: 1 })
+    await expect(runChaos(options('careful', { plan }))).rejects.toMatchObject({
+      code: 'usage',
+      message: /The plan kills the broker, which was not started for this run/,
+    })
   })
 
   it('reports a worker that cannot start instead of waiting for it', async () => {

@@ -6,7 +6,8 @@ export class ChildLife implements FaultTarget {
   readonly proc: string
   readonly epoch: number
   readonly slots: number
-  readonly child: ChildProcess
+  /** Null: it lives inside the harness. */
+  readonly child: ChildProcess | null
   /** Execution -> job, for handlers that have started and not ended. */
   readonly active: Map<string, string> = new Map()
   /** Executions held by a lapse, with what lets them go. */
@@ -22,7 +23,7 @@ export class ChildLife implements FaultTarget {
   readonly gone: Promise<void>
   readonly #left: () => void
 
-  constructor(proc: string, epoch: number, slots: number, child: ChildProcess) {
+  constructor(proc: string, epoch: number, slots: number, child: ChildProcess | null) {
     this.proc = proc
     this.epoch = epoch
     this.slots = slots

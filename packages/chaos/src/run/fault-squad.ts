@@ -7,15 +7,15 @@ import type { ChaosError } from './chaos-error.ts'
 import type { ChildLife } from './child-life.ts'
 import type { SeenEffect } from './effect-ledger.ts'
 import { FaultDriver } from './fault-driver.ts'
+import type { Fleet } from './fleet.ts'
 import { thawNet } from './thaw-net.ts'
-import type { WorkerFleet } from './worker-fleet.ts'
 
 /** What the squad works with. */
 export interface FaultSquadOptions {
   readonly plan: Plan
   readonly history: HistorySink
   readonly clock: Clock
-  readonly fleet: () => WorkerFleet
+  readonly fleet: () => Fleet
   /** Null: the broker is not ours to kill. */
   readonly broker: KillableBroker | null
   /** Leases end with connections: handlers are held over an outage, so that somebody else starts their jobs meanwhile. */
@@ -155,7 +155,7 @@ export class FaultSquad {
     } else if (fault.do === 'freeze') {
       const forMs = fault.leases * plan.sizes.leaseMs
       // The net first: this process may end at any moment, and nobody else would ever wake the worker.
-      const drop = thawNet(life.child.pid ?? 0, forMs)
+      const drop = life.child?.pid === undefined ? () => {} : thawNet(life.child.pid, forMs)
       life.frozen = true
       fleet().signal(life, 'SIGSTOP')
       clock.schedule(forMs, () => {

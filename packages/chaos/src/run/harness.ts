@@ -10,6 +10,8 @@ import { ChaosError } from './chaos-error.ts'
 import type { ChildLife } from './child-life.ts'
 import { effectRecorder, startLedger } from './effect-ledger.ts'
 import { FaultSquad } from './fault-squad.ts'
+import type { Fleet, FleetOptions } from './fleet.ts'
+import { type Inside, InsideFleet } from './inside-fleet.ts'
 import { JobTally } from './job-tally.ts'
 import type { ChaosOptions } from './run-chaos.ts'
 import type { RunProgress } from './run-progress.ts'
@@ -31,8 +33,9 @@ const RETURN_MS = 5_000
 const DEADLINE_MS = 180_000
 const OUTAGE_MS = 45_000
 
-/** While brokers are killed the producer stays this close to the workers, so that it meets the outages too. */
+/** The producer stays this close to the workers, where it may not run ahead. */
 const WINDOW = 120
+const INSIDE_WINDOW = 40
 /** So many enqueues are let go at the moment of a kill. */
 const BURST = 12
 
@@ -54,6 +57,8 @@ export interface HarnessParts {
   readonly startedAt: number
   /** File URL of the app's module. */
   readonly appUrl: string
+  /** Set when the broker lives in this process, and with it everybody who uses it. */
+  readonly inside: Inside | null
 }
 
 /** One run in progress: processes, faults, rest and census. It judges nothing. */
@@ -63,7 +68,7 @@ export class Harness {
   readonly #squad: FaultSquad
   readonly #failure = new AbortController()
   readonly #tally = new JobTally()
-  #fleet: WorkerFleet | null = null
+  #fleet: Fleet | null = null
   #phase: RunProgress['phase'] = 'warm'
   #produced = false
 
@@ -75,7 +80,7 @@ export class Harness {
       plan,
       history,
       clock: this.#clock,
-      fleet: () => this.#fleet as WorkerFleet,
+      fleet: () => this.#fleet as Fleet,
       broker: options.server ?? null,
       holdOverOutage: lease.value === 'connection',
       lapseWithinMs: plan.sizes.leaseMs + Math.min(MOST_LAPSE_MS, maxLapseLateMs.value),
@@ -120,11 +125,20 @@ export class Harness {
     }
   }
 
-  #startFleet(ledgerUrl: string, sinks: ChaosSinks): WorkerFleet {
+  /**
+   * Outages shall meet the producer too; and memory puts a lapsed job behind everything that waits, so that its second delivery
+   * would come after its first handler was given up.
+   */
+  get #window(): number | null {
+    if (this.#parts.inside !== null) return INSIDE_WINDOW
+    return this.#parts.plan.sizes.brokerKills > 0 ? WINDOW : null
+  }
+
+  #startFleet(ledgerUrl: string, sinks: ChaosSinks): Fleet {
     const { options, plan, writer, historyDir, appUrl } = this.#parts
     const { seed, sizes } = plan
     const { jobs, concurrency, leaseMs } = sizes
-    this.#fleet = new WorkerFleet({
+    const given: FleetOptions = {
       history: writer,
       env: sinks.env,
       orders: {
@@ -139,12 +153,13 @@ export class Harness {
         leaseMs,
         stopGraceMs: STOP_GRACE_MS,
         abortGraceMs: ABORT_GRACE_MS,
-        window: sizes.brokerKills > 0 ? WINDOW : null,
+        window: this.#window,
       },
       onMessage: (life, message) => this.#hear(life, message),
       onExit: (life) => this.#gone(life),
       onTrouble: (error) => this.#fail(error),
-    })
+    }
+    this.#fleet = this.#parts.inside === null ? new WorkerFleet(given) : new InsideFleet(given, this.#parts.inside)
     return this.#fleet
   }
 
@@ -170,7 +185,7 @@ export class Harness {
 
   /** Lets the producer go on. */
   #tellDone(more: number): void {
-    if (this.#parts.plan.sizes.brokerKills === 0) return
+    if (this.#window === null) return
     const producer = [...(this.#fleet?.lives ?? [])].find((life) => life.proc === 'producer')
     if (producer !== undefined) this.#fleet?.send(producer, { t: 'done', done: this.#tally.done + more })
   }

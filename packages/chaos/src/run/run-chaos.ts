@@ -4,7 +4,7 @@ import { isAbsolute, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type HistoryFact, HistoryWriter, judge, readHistory } from '@switchyard/conformance/history'
 import { DEFAULTS, maskedUrl, silentLogger, systemClock } from '@switchyard/core'
-import type { Adapter } from '@switchyard/core/adapter'
+import type { Adapter, AdapterFactory } from '@switchyard/core/adapter'
 import { brokerOfApp, wholeBrokerUrl } from '../app/broker-of-app.ts'
 import { type ChaosApp, loadChaosApp } from '../app/chaos-app.ts'
 import { decodePlan } from '../plan/decode-plan.ts'
@@ -82,7 +82,8 @@ type Execution = Pick<HarnessParts, 'options' | 'app' | 'appUrl' | 'historyDir' 
 /** Everything between an open broker and a complete history. */
 async function execute(parts: Execution): Promise<{ readonly run: string; readonly plan: Plan }> {
   const { options, app, historyDir, startedAt } = parts
-  const adapter = await openAdapter(options.broker, parts.appUrl)
+  const factory = await brokerOfApp(options.broker, parts.appUrl)
+  const adapter = await openAdapter(factory)
   try {
     const plan = options.plan === undefined ? planFor(adapter, options) : decodePlan(options.plan)
     if (options.server === undefined && plan.faults.some((fault) => fault.do === 'broker-kill')) {
@@ -96,7 +97,8 @@ async function execute(parts: Execution): Promise<{ readonly run: string; readon
     const writer = new HistoryWriter({ dir: historyDir, proc: 'harness', epoch: 0 })
     try {
       writer.write(runFact(run, plan, adapter))
-      await new Harness({ ...parts, plan, adapter, writer }).run()
+      const inside = adapter.capabilities.survives.value === 'nothing' ? { app, factory } : null
+      await new Harness({ ...parts, plan, adapter, writer, inside }).run()
     } finally {
       writer.close()
     }
@@ -112,22 +114,17 @@ function moduleUrl(app: string): string {
   return pathToFileURL(isAbsolute(app) ? app : resolve(app)).href
 }
 
-async function openAdapter(broker: string, appUrl: string): Promise<Adapter> {
-  const factory = await brokerOfApp(broker, appUrl)
-  const { callDeadlineMs, connectDeadlineMs } = DEFAULTS
-  const adapter = await factory({
+/** The harness asks again rather than wait long: its questions fall into outages too. */
+const CALL_DEADLINE_MS = 10_000
+
+function openAdapter(factory: AdapterFactory): Promise<Adapter> {
+  return factory({
     clock: systemClock,
     log: silentLogger,
-    callDeadlineMs,
-    connectDeadlineMs,
+    callDeadlineMs: CALL_DEADLINE_MS,
+    connectDeadlineMs: DEFAULTS.connectDeadlineMs,
     report: () => {},
   })
-  if (adapter.capabilities.survives.value !== 'nothing') return adapter
-  await adapter.close()
-  throw new ChaosError(
-    'usage',
-    `Broker ${adapter.name} lives inside one process: no worker process could share it. Use sqlite:FILE.`,
-  )
 }
 
 /** So often is a broker killed that may be. */

@@ -1,24 +1,10 @@
 import { type ChildProcess, fork } from 'node:child_process'
-import type { HistorySink } from '@switchyard/conformance/history'
 import type { Clock } from '@switchyard/core/adapter'
 import type { ChildMessage, ChildOrders, HarnessMessage } from '../worker/control-messages.ts'
 import { ORDERS_ENV } from '../worker/control-messages.ts'
 import { ChaosError } from './chaos-error.ts'
 import { ChildLife } from './child-life.ts'
-
-/** What every child of the run is told, apart from who it is. */
-export type SharedOrders = Omit<ChildOrders, 'role' | 'proc' | 'epoch'>
-
-/** What the fleet needs of its owner. */
-export interface FleetOptions {
-  readonly history: HistorySink
-  readonly orders: SharedOrders
-  readonly env: Readonly<Record<string, string>>
-  onMessage(life: ChildLife, message: ChildMessage): void
-  onExit(life: ChildLife): void
-  /** Something that ends the run: the producer failed, or workers keep dying by themselves. */
-  onTrouble(error: ChaosError): void
-}
+import { allGone, type Fleet, type FleetOptions, whoRuns } from './fleet.ts'
 
 /** So many deaths that were not ours mean that the program cannot run at all. */
 const MAX_CRASHES = 5
@@ -29,8 +15,8 @@ const ENTRY = new URL(
   import.meta.url,
 )
 
-/** Starts, replaces and signals the processes of a run; signals only what it started. */
-export class WorkerFleet {
+/** Workers as processes of their own: what the rest of a run should look like to a broker. */
+export class WorkerFleet implements Fleet {
   readonly lives: Set<ChildLife> = new Set()
   readonly #options: FleetOptions
   readonly #epochs = new Map<string, number>()
@@ -43,7 +29,6 @@ export class WorkerFleet {
     process.on('exit', this.#atExit)
   }
 
-  /** Starts the next incarnation of a worker. */
   start(proc: string): ChildLife {
     const epoch = this.#epochs.get(proc) ?? 0
     this.#epochs.set(proc, epoch + 1)
@@ -52,7 +37,6 @@ export class WorkerFleet {
     return life
   }
 
-  /** Starts the producer; resolves when it has ended well. */
   async produce(): Promise<void> {
     const life = this.#spawn('producer', 'producer', 0)
     this.lives.add(life)
@@ -60,40 +44,31 @@ export class WorkerFleet {
   }
 
   byPid(pid: number | null): ChildLife | undefined {
-    return pid === null ? undefined : [...this.lives].find((life) => life.child.pid === pid)
+    return pid === null ? undefined : [...this.lives].find((life) => life.child?.pid === pid)
   }
 
-  /** Whoever runs this job now; the latest first. */
   runningJob(job: string): ChildLife | undefined {
-    return [...this.lives].reverse().find((life) => [...life.active.values()].includes(job))
+    return whoRuns(this.lives, job)
   }
 
   send(life: ChildLife, message: HarnessMessage): void {
     // A child that is just being killed cannot be told anything; its exit tells us.
-    if (life.child.connected) life.child.send(message, () => {})
+    if (life.child?.connected) life.child.send(message, () => {})
   }
 
   signal(life: ChildLife, signal: NodeJS.Signals): void {
-    if (!life.ended) life.child.kill(signal)
+    if (!life.ended) life.child?.kill(signal)
   }
 
-  /**
-   * From now on ended workers are not replaced; those alive are stopped gracefully. Resolves when all have ended, or after
-   * `withinMs`: whoever has not returned by then stays without its `worker.stop`, and is judged for that.
-   */
   async retire(clock: Clock, withinMs: number): Promise<void> {
     this.#replacing = false
-    const gone = [...this.lives].map((life) => life.gone)
     for (const life of this.lives) {
       life.stopping = true
       this.signal(life, 'SIGTERM')
     }
-    const enough = new AbortController()
-    await Promise.race([Promise.all(gone), clock.sleep(withinMs, enough.signal)])
-    enough.abort()
+    await allGone(this.lives, clock, withinMs)
   }
 
-  /** Ends whatever is left at once, frozen or not; resolves when it has ended. */
   async end(): Promise<void> {
     const gone = [...this.lives].map((life) => life.gone)
     this.killAll()

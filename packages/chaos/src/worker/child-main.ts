@@ -1,12 +1,13 @@
 import { HistoryWriter } from '@switchyard/conformance/history'
-import { connect, type QueueOptions } from '@switchyard/core'
+import { connect } from '@switchyard/core'
 import { brokerOfApp } from '../app/broker-of-app.ts'
-import { type ChaosApp, loadChaosApp } from '../app/chaos-app.ts'
+import { loadChaosApp } from '../app/chaos-app.ts'
 import { type ControlChannel, controlChannel } from './control-channel.ts'
 import { type ChildOrders, ORDERS_ENV } from './control-messages.ts'
 import { patiently } from './patiently.ts'
 import { runProducerProcess } from './run-producer-process.ts'
 import { runWorkerProcess } from './run-worker-process.ts'
+import { scaledQueues } from './scaled-queues.ts'
 
 /** Entry of every child process of a run; started by the harness with its orders in the environment, never by people. */
 async function main(orders: ChildOrders, control: ControlChannel): Promise<void> {
@@ -22,6 +23,7 @@ async function main(orders: ChildOrders, control: ControlChannel): Promise<void>
     control.close()
     return
   }
+  const asked = new Promise<void>((resolve) => process.once('SIGTERM', () => resolve()))
   const handlers = await app.handlers({ variant: orders.variant, ledgerUrl: orders.ledgerUrl })
   await runWorkerProcess({
     history,
@@ -33,14 +35,10 @@ async function main(orders: ChildOrders, control: ControlChannel): Promise<void>
     concurrency,
     stopGraceMs,
     abortGraceMs,
+    asked,
   })
   // A handler that ignores its signal would keep the process alive for ever.
   process.exit(0)
-}
-
-/** Leases are short in a run: one that never crosses a lease proves nothing. */
-function scaledQueues(app: ChaosApp, leaseMs: number): Record<string, QueueOptions> {
-  return Object.fromEntries(app.jobs.map((job) => [job.queue, { leaseMs }]))
 }
 
 const orders = JSON.parse(process.env[ORDERS_ENV] ?? 'null') as ChildOrders | null

@@ -21,14 +21,32 @@ export interface ControlChannel {
  * nobody is left to judge what it would do.
  */
 export function controlChannel(): ControlChannel {
+  const line = controlLine((message) => {
+    if (process.connected) process.send?.(message)
+  })
+  const onDisconnect = (): void => process.exit(1)
+  process.on('message', line.hear)
+  process.on('disconnect', onDisconnect)
+  return {
+    ...line.channel,
+    close() {
+      process.off('disconnect', onDisconnect)
+      process.off('message', line.hear)
+      if (process.connected) process.disconnect()
+    },
+  }
+}
+
+/** One end of any line to the harness: `hear` is given what the harness sends. */
+export function controlLine(send: (message: ChildMessage) => void): {
+  readonly channel: Omit<ControlChannel, 'close'>
+  hear(message: HarnessMessage): void
+} {
   const waiting = new Map<number, { readonly go: () => void; readonly onLapse: () => void }>()
   let asked = 0
   let done = 0
   const patient: { readonly least: number; readonly go: () => void }[] = []
-  const send = (message: ChildMessage): void => {
-    if (process.connected) process.send?.(message)
-  }
-  const onMessage = (message: HarnessMessage): void => {
+  const hear = (message: HarnessMessage): void => {
     if (message.t === 'done') {
       done = Math.max(done, message.done)
       for (const one of patient.splice(0)) {
@@ -44,10 +62,7 @@ export function controlChannel(): ControlChannel {
       open?.go()
     }
   }
-  const onDisconnect = (): void => process.exit(1)
-  process.on('message', onMessage)
-  process.on('disconnect', onDisconnect)
-  return {
+  const channel: Omit<ControlChannel, 'close'> = {
     tell: send,
     pass({ point, job, execution, onLapse }) {
       asked += 1
@@ -58,10 +73,6 @@ export function controlChannel(): ControlChannel {
       })
     },
     done: (least) => (least <= done ? Promise.resolve() : new Promise((go) => patient.push({ least, go }))),
-    close() {
-      process.off('disconnect', onDisconnect)
-      process.off('message', onMessage)
-      if (process.connected) process.disconnect()
-    },
   }
+  return { channel, hear }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type HistoryWriter, payloadDigest } from '@switchyard/conformance/history'
+import { type HistorySink, payloadDigest } from '@switchyard/conformance/history'
 import { BrokerError, type Enqueued, EnqueueError, type Yard } from '@switchyard/core'
 import type { WorkItem } from '../app/chaos-app.ts'
 import type { ControlChannel } from './control-channel.ts'
@@ -8,7 +8,7 @@ import { NUMBER_HEADER } from './execution-recorder.ts'
 
 /** What a producer process of a run needs. */
 export interface ProducerProcessOptions {
-  readonly history: HistoryWriter
+  readonly history: HistorySink & { close(): void }
   readonly control: ControlChannel
   readonly yard: Yard
   readonly items: readonly WorkItem[]

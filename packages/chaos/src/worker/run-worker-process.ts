@@ -1,4 +1,4 @@
-import { type HistoryWriter, recordAdapter } from '@switchyard/conformance/history'
+import { type HistorySink, recordAdapter } from '@switchyard/conformance/history'
 import type { Handler, WorkQueueOptions, Yard } from '@switchyard/core'
 import type { AdapterFactory } from '@switchyard/core/adapter'
 import type { ControlChannel } from './control-channel.ts'
@@ -7,7 +7,7 @@ import { patiently } from './patiently.ts'
 
 /** What a worker process of a run needs; the yard is opened by the caller, through the factory that it is given back. */
 export interface WorkerProcessOptions {
-  readonly history: HistoryWriter
+  readonly history: HistorySink & { close(): void }
   readonly control: ControlChannel
   readonly factory: AdapterFactory
   /** Opens the yard on the recorded adapter. */
@@ -17,10 +17,12 @@ export interface WorkerProcessOptions {
   readonly concurrency: number
   readonly stopGraceMs: number
   readonly abortGraceMs: number
+  /** Resolves when it is told to stop. */
+  readonly asked: Promise<void>
 }
 
 /**
- * Works until SIGTERM, writing down everything that the oracles need; then stops gracefully and resolves. Whoever kills the
+ * Works until it is asked to stop, writing down everything that the oracles need; then stops gracefully and resolves. Whoever kills the
  * process loses nothing that was written.
  */
 export async function runWorkerProcess(options: WorkerProcessOptions): Promise<void> {
@@ -37,7 +39,6 @@ export async function runWorkerProcess(options: WorkerProcessOptions): Promise<v
     },
     forgeRenewal: (lease) => executions.forges(lease),
   })
-  const asked = new Promise<void>((resolve) => process.once('SIGTERM', () => resolve()))
   history.write({ kind: 'worker.start', pid: process.pid, concurrency })
   const id = `${history.proc}.${history.epoch}`
   const middleware = [executions.middleware]
@@ -53,7 +54,7 @@ export async function runWorkerProcess(options: WorkerProcessOptions): Promise<v
   })
   yard.on('worker.stopping', () => void history.write({ kind: 'worker.stopping' }))
   control.tell({ t: 'ready' })
-  await asked
+  await options.asked
   await yard.close()
   history.write({ kind: 'worker.stop', open: executions.open })
   history.close()

@@ -2,7 +2,7 @@ import { type Finding, findingOf, type Violation } from './finding.ts'
 import type { HistoryEvent } from './history-event.ts'
 import { grantedAt, sinceLease } from './lease-time.ts'
 import type { ExecutionTrail, JobTrail, LeaseTrail, Timeline, WorkerLife } from './timeline.ts'
-import { lifeKey } from './timeline.ts'
+import { lifeKey, outagesOf } from './timeline.ts'
 
 /** Why a job was started again, or what is wrong with that. */
 export interface Redelivery {
@@ -107,7 +107,6 @@ interface Cause {
 function causeOf(timeline: Timeline, trail: JobTrail, first: ExecutionTrail, second: ExecutionTrail): Cause | null {
   const [from, to] = [grantedAt(first), second.start.atMs]
   const life = lifeOfExecution(timeline, first)
-  const within = (event: HistoryEvent): boolean => event.atMs >= from && event.atMs <= to
   const proc = first.start.proc
   const asked = settleCause(first, to)
   if (asked !== null) return asked
@@ -118,7 +117,7 @@ function causeOf(timeline: Timeline, trail: JobTrail, first: ExecutionTrail, sec
     return { cause: `${proc} ended (${exit.signal ?? `code ${exit.code}`})`, evidence: [exit] }
   }
   // The broker's end takes every lease of a connection with it, and keeps everybody from renewing the others.
-  const outside = outsideCause(timeline, within)
+  const outside = outsideCause(timeline, from, to)
   if (outside !== null) return outside
   // The others need the lease to run out first; before that the broker had no right to deliver it again.
   if (timeline.run.lease === 'timed' && sinceLease(first, to) < timeline.run.leaseMs - SLACK_MS) return null
@@ -173,13 +172,11 @@ function copyCause(timeline: Timeline, earlier: readonly ExecutionTrail[], secon
   return null
 }
 
-function outsideCause(timeline: Timeline, within: (event: HistoryEvent) => boolean): Cause | null {
-  const outside = timeline.injected.find(
-    (fault) => (fault.type === 'broker' || fault.type === 'network') && within(fault),
-  )
-  if (outside === undefined) return null
-  const what = outside.type === 'broker' ? 'the broker was killed' : `a ${outside.type} fault: ${outside.fault}`
-  return { cause: what, evidence: [outside] }
+function outsideCause(timeline: Timeline, from: number, to: number): Cause | null {
+  const outage = outagesOf(timeline).find(({ fromMs, startedMs }) => fromMs <= to && startedMs >= from)
+  if (outage !== undefined) return { cause: 'the broker was killed', evidence: [outage.inject] }
+  const cut = timeline.injected.find(({ type, atMs }) => type === 'network' && atMs >= from && atMs <= to)
+  return cut === undefined ? null : { cause: `a network fault: ${cut.fault}`, evidence: [cut] }
 }
 
 /** Enqueues that may have left a message of their own; one that failed for certain has not. */

@@ -255,6 +255,40 @@ describe('redelivery-explained', () => {
     expect(twice(true)).toBe('fail')
   })
 
+  it('takes the end of the broker as a cause: it ends every lease of a connection, and lets the others lapse', () => {
+    const started = (lease: 'connection' | 'timed', atMs: number) =>
+      script({ lease }).enqueue(10, 1).start(atMs, 'worker-1', 1)
+    for (const lease of ['connection', 'timed'] as const) {
+      const again = started(lease, 20).outage(30, 600, [1]).done(700, 'worker-2', 1)
+      expect(redeliveriesOf(timelineOf(again.history()))).toMatchObject([
+        { overlap: true, cause: 'the broker was killed', illegal: null },
+      ])
+      // What was on its way when the broker was killed still arrives, and is lost with it.
+      const late = script({ lease }).enqueue(10, 1).outage(30, 600, [1]).start(40, 'worker-1', 1)
+      expect(on(late.done(700, 'worker-2', 1), redeliveryExplained).verdict).toBe('pass')
+    }
+    const before = script({ lease: 'connection' }).enqueue(10, 1).outage(12, 18).start(20, 'worker-1', 1)
+    expect(whats(on(before.done(700, 'worker-2', 1), redeliveryExplained))).toEqual([
+      'job-1: started again, and nothing explains it',
+    ])
+  })
+
+  it('does not take it as an excuse for a job that was settled before', () => {
+    const made = script().enqueue(10, 1).done(20, 'worker-1', 1).outage(30, 600).done(2_000, 'worker-2', 1)
+    expect(whats(on(made, redeliveryExplained))).toEqual([
+      'job-1: delivered again after worker-1 had settled it (complete)',
+    ])
+  })
+
+  it('gives no licence for an enqueue that failed for certain', () => {
+    const twice = (first: 'fail' | 'unknown') => {
+      const made = script({ dedupe: false }).enqueue(10, 1, first).enqueue(12, 1).done(20, 'worker-1', 1)
+      return on(made.done(40, 'worker-2', 1), redeliveryExplained).verdict
+    }
+    expect(twice('unknown')).toBe('pass')
+    expect(twice('fail')).toBe('fail')
+  })
+
   it('is inconclusive when nothing was delivered twice', () => {
     expect(on(script().enqueue(10, 1).done(20, 'worker-1', 1), redeliveryExplained).verdict).toBe('inconclusive')
   })
@@ -304,6 +338,11 @@ describe('graceful-stop', () => {
     expect(whats(on(stopping(), gracefulStop))).toEqual(['worker-1.0: was told to stop and never returned'])
   })
 
+  it('does not judge a worker that had no broker to give back to while stopping', () => {
+    expect(on(stopping().outage(40, 600), gracefulStop)).toMatchObject({ judged: 0, of: 1, violations: [] })
+    expect(on(stopping().outage(15, 25), gracefulStop)).toMatchObject({ judged: 1, verdict: 'fail' })
+  })
+
   it('does not judge a worker that was killed while stopping, and is inconclusive when none was stopped', () => {
     expect(on(stopping().fault(40, 'kill', 'worker-1', [1]), gracefulStop)).toMatchObject({
       verdict: 'inconclusive',
@@ -323,6 +362,16 @@ describe('sufficiency', () => {
     made.fault(40, 'kill', 'worker-1', [1])
     expect(countHits(timelineOf(made.history())).kills).toBe(1)
     expect(on(made, sufficiency).verdict).toBe('pass')
+  })
+
+  it('counts an outage only with jobs in hand and a broker that came back', () => {
+    const wanted = { ...goals, kills: 0, brokerKills: 1 }
+    const busy = () => script({ goals: wanted }).enqueue(10, 1).start(20, 'worker-1', 1)
+    expect(on(busy().outage(30, 600, []), sufficiency).verdict).toBe('inconclusive')
+    expect(on(busy().outage(30, 600, [1]), sufficiency).verdict).toBe('pass')
+    const down = busy().outage(30, 600, [1])
+    down.events.pop()
+    expect(on(down, sufficiency).verdict).toBe('inconclusive')
   })
 
   it('distrusts a run in which a worker died by itself', () => {

@@ -71,18 +71,29 @@ export function lifeKey(proc: string, epoch: number): string {
 /** A time without a broker; monotonic ms. */
 export interface Outage {
   readonly fault: string
+  readonly inject: EventOf<'fault.inject'>
   readonly fromMs: number
+  /** When it was started again: until then nothing can have been granted but what was on its way. */
+  readonly startedMs: number
   /** When it answered again; the end of the history when it never did. */
   readonly toMs: number
 }
 
 /** When the broker was down by a fault of ours, in time. */
 export function outagesOf(timeline: Timeline): readonly Outage[] {
-  const ups = new Map(timeline.hits.filter(({ type }) => type === 'broker-up').map(({ fault, atMs }) => [fault, atMs]))
+  const again = ({ type }: { readonly type: string }): boolean => type === 'broker-up'
+  const ups = new Map(timeline.hits.filter(again).map(({ fault, atMs }) => [fault, atMs]))
+  const starts = new Map(timeline.injected.filter(again).map(({ fault, atMs }) => [fault, atMs]))
   const endMs = timeline.events.at(-1)?.atMs ?? 0
   return timeline.injected
     .filter(({ type }) => type === 'broker')
-    .map(({ fault, atMs }) => ({ fault, fromMs: atMs, toMs: ups.get(fault) ?? endMs }))
+    .map((event) => ({
+      fault: event.fault,
+      inject: event,
+      fromMs: event.atMs,
+      startedMs: starts.get(event.fault) ?? endMs,
+      toMs: ups.get(event.fault) ?? endMs,
+    }))
 }
 
 interface Draft {
