@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { settingsOf } from './options.ts'
 
 test('takes the URL apart', () => {
-  expect(settingsOf({ url: 'redis://app:p%40ss@db.example:7000/3?prefix=staging' })).toEqual({
+  expect(settingsOf({ url: 'redis://app:p%40ss@db.example:7000/3?prefix=staging' }, '/')).toEqual({
     host: 'db.example',
     port: 7000,
     username: 'app',
@@ -13,16 +13,18 @@ test('takes the URL apart', () => {
     prefix: 'staging',
     stalledIntervalMs: 2_000,
   })
-  expect(settingsOf({ url: 'redis://[::1]' })).toMatchObject({ host: '::1', port: 6379, db: 0, prefix: 'sy' })
+  expect(settingsOf({ url: 'redis://[::1]' }, '/')).toMatchObject({ host: '::1', port: 6379, db: 0, prefix: 'sy' })
 })
 
 test('rediss means TLS that checks names', () => {
-  expect(settingsOf({ url: 'rediss://db.example' }).tls).toEqual({ servername: 'db.example' })
-  expect(settingsOf({ url: 'rediss://127.0.0.1', tls: { ca: 'x' } }).tls).toEqual({ ca: 'x' })
+  expect(settingsOf({ url: 'rediss://db.example' }, '/').tls).toEqual({ servername: 'db.example' })
+  expect(settingsOf({ url: 'rediss://127.0.0.1', tls: { ca: 'x' } }, '/').tls).toEqual({ ca: 'x' })
 })
 
 test.each([
   [{ url: 'redis://h', tls: {} }, 'rediss'],
+  [{ url: 'redis://h?ca=a.pem' }, 'rediss'],
+  [{ url: 'rediss://h?ca=/nowhere/ca.pem' }, 'cannot be read'],
   [{ url: 'http://h' }, 'no Redis URL'],
   [{ url: 'redis:///0' }, 'no Redis URL'],
   [{ url: 'redis://h/name' }, 'number of the database'],
@@ -33,7 +35,7 @@ test.each([
   [{ url: 'redis://h?stalledIntervalMs=soon' }, '`stalledIntervalMs`'],
   [{ url: 'redis://h', pollMs: 1 }, 'unknown option "pollMs"'],
 ])('refuses %j', (options, text) => {
-  expect(() => settingsOf(options)).toThrow(
+  expect(() => settingsOf(options, '/')).toThrow(
     expect.objectContaining({ code: 'invalid', message: expect.stringContaining(text) }),
   )
 })
@@ -46,7 +48,7 @@ test.each([
   'redis://u:hunter2%zz@h',
 ])('a refusal of %s does not quote it', (url) => {
   try {
-    settingsOf({ url })
+    settingsOf({ url }, '/')
     expect.unreachable()
   } catch (error) {
     expect(inspect(error, { depth: 9 })).not.toContain('hunter2')

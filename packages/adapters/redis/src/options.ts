@@ -1,10 +1,12 @@
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { ConnectionOptions } from 'node:tls'
 import { BrokerError } from '@switchyard/core/adapter'
 import { ADAPTER } from './errors.ts'
 
 /** Options of `redis()`. */
 export interface RedisOptions {
-  /** `redis://user:password@host:6379/0`, or `rediss://…` for TLS. Query: `prefix`, `stalledIntervalMs`. */
+  /** `redis://user:password@host:6379/0`, or `rediss://…` for TLS. Query: `prefix`, `stalledIntervalMs`, `ca` (file). */
   readonly url: string
   /** First part of every key: `{prefix:queue}:…`. Up to 40 of A-Z a-z 0-9 . _ -. Default `sy`. */
   readonly prefix?: string
@@ -28,10 +30,13 @@ export interface Settings {
 }
 
 const OPTION_NAMES: readonly string[] = ['url', 'prefix', 'tls', 'stalledIntervalMs']
-const QUERY_NAMES: readonly string[] = ['prefix', 'stalledIntervalMs']
+const QUERY_NAMES: readonly string[] = ['prefix', 'stalledIntervalMs', 'ca']
 
-/** Checks everything before any I/O. The URL is never quoted: it may hold a password. @throws BrokerError `invalid` */
-export function settingsOf(options: RedisOptions): Settings {
+/**
+ * Checks everything before any connection. `base` is the folder that a relative `ca` starts from. The URL is never quoted: it
+ * may hold a password. @throws BrokerError `invalid`
+ */
+export function settingsOf(options: RedisOptions, base: string): Settings {
   for (const name of Object.keys(options))
     if (!OPTION_NAMES.includes(name))
       throw invalid(`unknown option ${JSON.stringify(name)}; there are ${OPTION_NAMES.join(', ')}`)
@@ -40,7 +45,9 @@ export function settingsOf(options: RedisOptions): Settings {
     if (!QUERY_NAMES.includes(name))
       throw invalid(`unknown URL parameter ${JSON.stringify(name.slice(0, 40))}; there are ${QUERY_NAMES.join(', ')}`)
   const secure = url.protocol === 'rediss:'
-  if (options.tls !== undefined && !secure) throw invalid('option `tls` needs a rediss:// URL')
+  const caFile = url.searchParams.get('ca')
+  if ((options.tls !== undefined || caFile !== null) && !secure)
+    throw invalid('option `tls` and parameter `ca` need a rediss:// URL')
   const prefix = options.prefix ?? url.searchParams.get('prefix') ?? 'sy'
   if (!/^[A-Za-z0-9._-]{1,40}$/.test(prefix)) throw invalid('option `prefix` takes 1 to 40 of A-Z a-z 0-9 . _ -')
   const stalledIntervalMs = options.stalledIntervalMs ?? Number(url.searchParams.get('stalledIntervalMs') ?? 2_000)
@@ -55,10 +62,24 @@ export function settingsOf(options: RedisOptions): Settings {
     username: url.username === '' ? undefined : decode(url.username),
     password: url.password === '' ? undefined : decode(url.password),
     db: Number(database === '' ? 0 : database),
-    // the name for SNI is not derived by ioredis when host and tls are given apart
-    tls: secure ? { ...(/[a-z]/i.test(hostname) ? { servername: hostname } : {}), ...options.tls } : undefined,
+    tls: secure
+      ? { ...namedOf(hostname), ...(caFile === null ? {} : { ca: read(base, caFile) }), ...options.tls }
+      : undefined,
     prefix,
     stalledIntervalMs,
+  }
+}
+
+/** ioredis does not derive the name for SNI; addresses have none. */
+function namedOf(hostname: string): ConnectionOptions {
+  return /[a-z]/i.test(hostname) && !hostname.includes(':') ? { servername: hostname } : {}
+}
+
+function read(base: string, path: string): string {
+  try {
+    return readFileSync(resolve(base, path), 'utf8')
+  } catch {
+    throw invalid(`parameter \`ca\`: the file ${JSON.stringify(path)} cannot be read`)
   }
 }
 

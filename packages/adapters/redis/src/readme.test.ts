@@ -9,7 +9,7 @@ const file = new URL('../README.md', import.meta.url)
 
 function table(): string {
   const survives = DURABILITIES.everysec ?? native('nothing', '')
-  const all = Object.entries(capabilitiesOf(settingsOf({ url: 'redis://localhost' }), survives))
+  const all = Object.entries(capabilitiesOf(settingsOf({ url: 'redis://localhost' }, '/'), survives))
   const rows = all.map(([name, { value, support, why }]: [string, Capability<unknown>]) => {
     const shown = Array.isArray(value) ? value.join(', ') || 'none' : String(value)
     return `| ${name} | ${shown} | ${support} | ${why} |`

@@ -25,13 +25,14 @@ import { type ServerFacts, serverFacts } from './server-facts.ts'
  * factory is called, which connects or fails typed within `connectDeadlineMs`.
  */
 export function redis(options: RedisOptions): AdapterFactory<never> {
-  const settings = settingsOf(options)
+  const settings = settingsOf(options, process.cwd())
   return (host) => open(settings, host)
 }
 
-/** What core's `connect({ broker: 'redis://…' })` calls. */
-export function adapterFromUrl(url: string, _base?: string): AdapterFactory<never> {
-  return redis({ url })
+/** What core's `connect({ broker: 'redis://…' })` calls; a relative `ca` starts at `base`. */
+export function adapterFromUrl(url: string, base?: string): AdapterFactory<never> {
+  const settings = settingsOf({ url }, base ?? process.cwd())
+  return (host) => open(settings, host)
 }
 
 async function open(settings: Settings, host: AdapterHost): Promise<Adapter<never>> {

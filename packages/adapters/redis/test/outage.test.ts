@@ -196,6 +196,8 @@ test('TLS with a certificate of our own works, and one that nobody vouches for i
     url.port = String((server.address() as AddressInfo).port)
     const secure = url.href.replace('redis:', 'rediss:')
     expect(await refusalOf(secure)).toMatchObject({ code: 'forbidden' })
+    const byUrl = await adapterFromUrl(`${secure}?ca=cert.pem`, folder)(hostWith([]))
+    await byUrl.close()
     await using open = await openRedis({ url: secure, tls: { ca: readFileSync(cert, 'utf8') } })
     const queue = await freshQueue(open.adapter)
     await open.adapter.send(queue, [message({ body: '"sealed"' })])
