@@ -97,10 +97,10 @@ describe('wrong use', { timeout: 60_000 }, () => {
     [['queues', '--broker', 'sqs://eu-west-1'], 'not installed; run: npm install @switchyard/sqs'],
     [['queues', '--config', 'missing.ts'], 'does not exist'],
     [['dlq', 'replay'], 'give an ID or a filter'],
-    [['dlq', 'list', '--queue', 'other'], 'queue "other" is not known'],
-    [['dlq', 'list', '--error', '/(/'], 'not a regular expression'],
+    [['dlq', 'list', '--queue', 'other', '--broker', 'memory:'], 'queue "other" is not known'],
+    [['dlq', 'list', '--error', '/(/', '--broker', 'memory:'], 'not a regular expression'],
     [['queues', '--broker', 'sqlite:/nonexistent/x.db'], 'there is no /nonexistent/x.db yet'],
-    [['dlq', 'list', '--reason', 'bogus'], 'there are attempts, permanent'],
+    [['dlq', 'list', '--reason', 'bogus', '--broker', 'memory:'], 'there are attempts, permanent'],
     [['bogus'], 'unknown command'],
   ])('%j exits 64 and says why', async (args, message) => {
     // The checkout's own NODE_PATH would find every workspace package.
@@ -110,7 +110,8 @@ describe('wrong use', { timeout: 60_000 }, () => {
   })
 
   it('exits 1 for a dead letter that does not exist, and 3 for a broker that does not answer', async () => {
-    expect((await run(['dlq', 'show', '01a203fa-6c09-7009-894d-19e0a37b5d76'], { env })).code).toBe(1)
+    const absent = ['dlq', 'show', '01a203fa-6c09-7009-894d-19e0a37b5d76', '--broker', 'memory:']
+    expect((await run(absent, { env })).code).toBe(1)
     const file = join(dir, 'not-a-database')
     writeFileSync(file, 'this is not a database, however long you look at it. '.repeat(50))
     const broken = await run(['queues', '--json', '--broker', `sqlite:${file}`], { env })
