@@ -167,6 +167,8 @@ export class Yard<Tx = never> implements AsyncDisposable {
         followUp({ producer: this.#producer, emitter, clock, broker: this.broker }, { opened, decision, onDead }),
     })
     this.#workers.add(worker)
+    const forget = () => void this.#workers.delete(worker)
+    worker.stopped.then(forget, forget)
     try {
       await worker.start()
     } catch (error) {
