@@ -10,7 +10,7 @@ import type {
 import { BrokerError, silentLogger, systemClock } from '@switchyard/core/adapter'
 import { NeverConnected, NotApplicable, Unverified } from './case.ts'
 import { check, word } from './check.ts'
-import type { Child } from './child-process.ts'
+import type { Child, ChildTask } from './child-process.ts'
 import { startChild } from './child-process.ts'
 import { identitiesOf, letter } from './letter.ts'
 import type { Json, Subject, Target } from './subject.ts'
@@ -43,7 +43,7 @@ export interface Bench extends AsyncDisposable {
   /** Sends on this case's connection and fails unless every message is accepted. */
   send(queue: string, ...messages: readonly Message[]): Promise<void>
   /** A process of its own that leases `take` messages, tells us which, and then does nothing. Only where `target.shared`. */
-  child(queue: string, options: { readonly take: number; readonly leaseMs: number }): Promise<Child>
+  child(queue: string, options: Pick<ChildTask, 'take' | 'leaseMs' | 'declare'>): Promise<Child>
   /** The hook, or `NotApplicable` / `Unverified` by what the target says about its absence. */
   hook<Name extends HookName>(name: Name): NonNullable<Target[Name]>
   /** Fails when anything but a sentinel, sent now, comes out of the queue. Takes the sentinel. */
@@ -143,15 +143,16 @@ export async function openBench({
         `send of ${messages.length}: expected every answer accepted, saw [${results.map(word).join(', ')}]`,
       )
     },
-    async child(queue, { take, leaseMs }) {
-      const child = await startChild({ subjectModule, options: target.options, queue, take, leaseMs })
+    async child(queue, asked) {
+      const child = await startChild({ subjectModule, options: target.options, queue, ...asked })
       children.push(child)
       return child
     },
     hook(name) {
       const hook = target[name]
       if (hook !== undefined) return hook
-      if (target.absent !== undefined) throw new NotApplicable(`${name}: ${target.absent}`)
+      // `absent` explains why there is no server; a declared transaction needs none of that.
+      if (target.absent !== undefined && name !== 'begin') throw new NotApplicable(`${name}: ${target.absent}`)
       throw new Unverified(`the subject's target has neither ${name}() nor a reason in \`absent\``)
     },
     async empty(queue, what) {

@@ -10,6 +10,16 @@ export function check(holds: boolean, message: string): asserts holds {
 /** Fails the case unless both print the same JSON (keys in order). */
 export function same(seen: unknown, expected: unknown, what: string): void {
   const [left, right] = [JSON.stringify(seen), JSON.stringify(expected)]
+  if (
+    left !== right &&
+    Array.isArray(seen) &&
+    Array.isArray(expected) &&
+    seen.length === expected.length &&
+    seen.length > 8
+  ) {
+    const at = seen.findIndex((one, index) => JSON.stringify(one) !== JSON.stringify(expected[index]))
+    same(seen[at], expected[at], `${what}, item ${at + 1} of ${seen.length}`)
+  }
   check(left === right, `${what}: expected ${right}, saw ${left}`)
 }
 

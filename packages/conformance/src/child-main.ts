@@ -7,6 +7,8 @@ async function main(): Promise<ChildAnswer> {
   const task = JSON.parse(process.argv[2] ?? '') as ChildTask
   const { subject } = (await import(task.subjectModule)) as { subject: Subject }
   const adapter = await subject.open(task.options)(hostOf([]))
+  for (const name of task.declare ?? [])
+    await adapter.declare({ name, leaseMs: task.leaseMs, ordered: false, dedupeMs: 0 })
   const consumer = await adapter.consume(task.queue, { leaseMs: task.leaseMs, prefetch: 0, lost() {} })
   const signal = AbortSignal.timeout(20_000)
   const bodies: string[] = []

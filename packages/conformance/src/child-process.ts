@@ -12,6 +12,8 @@ export interface ChildTask {
   readonly queue: string
   readonly take: number
   readonly leaseMs: number
+  /** Queues that it declares before it leases. */
+  readonly declare?: readonly string[]
 }
 
 /** What the child answers over IPC, once: the bodies it holds leases on, or why it holds none. */

@@ -2,7 +2,19 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 
 /** What cases stand on, besides each other. */
-const SHARED = ['bench', 'check', 'lapse', 'letter', 'outage', 'session', 'taker', 'waits'] as const
+const SHARED = [
+  'alive',
+  'bench',
+  'check',
+  'counted',
+  'lapse',
+  'letter',
+  'limited',
+  'outage',
+  'session',
+  'taker',
+  'waits',
+] as const
 
 /** The digest of the suite's sources: cases, mutants and what they share. Needs the sources, so that only the repository can compute it. */
 export function digestOfSources(): string {

@@ -43,7 +43,7 @@ export interface Target extends AsyncDisposable {
   cut?(): Promise<void>
   /** Kill the broker hard and start it again on the same data; resolves when it answers. Absent: say why in `absent`. */
   restart?(): Promise<void>
-  /** Opens a transaction of the user's own, where the manifest declares `transactions`. */
+  /** Opens a transaction of the user's own, where the manifest declares `transactions`; no reason in `absent` excuses it there. */
   begin?(): Promise<UserTransaction>
   /** Options with which nothing can be reached (a closed port); opening must fail within its deadline. Absent: say why in `absent`. */
   unreachable?(): Json

@@ -12,6 +12,17 @@ export const subject: Subject = {
     return {
       options: broker.url,
       shared: true,
+      version: await versionOf(broker.url),
+      begin: () => begin(broker.url),
+      unreachable: () => `postgres://nobody:${SECRET}@127.0.0.1:1/nowhere`,
+      forbidden: () => {
+        const url = new URL(broker.url)
+        // A private server trusts every password, but no unknown role.
+        url.username = 'nobody'
+        url.password = SECRET
+        return url.href
+      },
+      secrets: [SECRET],
       cut: () => terminateAll(broker.url),
       ...(broker.controllable
         ? {
@@ -24,6 +35,31 @@ export const subject: Subject = {
       [Symbol.asyncDispose]: () => broker.stop(),
     }
   },
+}
+
+const SECRET = 'hush-7d1f'
+
+async function versionOf(url: string): Promise<string> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const { rows } = await client.query<{ readonly server_version: string }>('SHOW server_version')
+    return rows[0]?.server_version ?? 'unknown'
+  } finally {
+    await client.end()
+  }
+}
+
+/** A transaction of the user, on a connection of their own. */
+async function begin(url: string): Promise<{ tx: pg.Client; commit(): Promise<void>; rollback(): Promise<void> }> {
+  const tx = new pg.Client({ connectionString: url })
+  await tx.connect()
+  await tx.query('BEGIN')
+  const end = async (statement: 'COMMIT' | 'ROLLBACK') => {
+    await tx.query(statement)
+    await tx.end()
+  }
+  return { tx, commit: () => end('COMMIT'), rollback: () => end('ROLLBACK') }
 }
 
 async function terminateAll(url: string): Promise<void> {

@@ -1,4 +1,7 @@
 import { administeringMutants } from './administering.ts'
+import { boundingMutants } from './bounding.ts'
+import { crowdingMutants } from './crowding.ts'
+import { declaringMutants } from './declaring.ts'
 import type { Mutant } from './mutant.ts'
 import { outageMutants } from './outages.ts'
 import { receivingMutants } from './receiving.ts'
@@ -16,4 +19,7 @@ export const mutants: readonly Mutant[] = [
   ...settlingMutants,
   ...outageMutants,
   ...administeringMutants,
+  ...declaringMutants,
+  ...crowdingMutants,
+  ...boundingMutants,
 ]

@@ -128,14 +128,14 @@ export const receivingMutants: readonly Mutant[] = [
   },
   {
     id: 'M-abort-late',
-    title: 'comes back 120 ms after the abort',
+    title: 'comes back 400 ms after the abort',
     killedBy: ['A15'],
     over: 'timed',
     sabotage: (factory) =>
       sabotage(factory, {
         async receive({ consumer }, max, signal) {
           const got = await consumer.receive(max, signal)
-          if (got.length === 0) await systemClock.sleep(120)
+          if (got.length === 0) await systemClock.sleep(400)
           return got
         },
       }),

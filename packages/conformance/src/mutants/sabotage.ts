@@ -20,6 +20,7 @@ export interface Scene {
   readonly adapter: Adapter
   readonly queue: string
   readonly consumer: Consumer
+  readonly options: ConsumeOptions
 }
 
 /** Replacements for calls of an adapter; what is absent passes through. */
@@ -35,23 +36,27 @@ export interface Hooks {
   stats?(adapter: Adapter, queue: string): Promise<QueueStats>
   browse?(adapter: Adapter, queue: string, page: BrowsePage): Promise<BrowseResult>
   consumeOptions?(options: ConsumeOptions): ConsumeOptions
+  /** What the adapter calls a queue instead. */
+  queueName?(name: string): string
 }
 
 /** Wraps every adapter that the factory opens. Works over any adapter, so that the suite's power can be shown on real brokers too. */
 export function sabotage(factory: AdapterFactory, hooks: Hooks): AdapterFactory {
   return async (host) => {
     const inner = await factory(host)
+    const named = (queue: string) => hooks.queueName?.(queue) ?? queue
     const outer: Adapter = {
       name: inner.name,
       capabilities: hooks.capabilities?.(inner.capabilities) ?? inner.capabilities,
-      declare: (spec) => hooks.declare?.(inner, spec) ?? inner.declare(spec),
-      send: (queue, messages) => hooks.send?.(inner, queue, messages) ?? inner.send(queue, messages),
+      declare: (spec) => hooks.declare?.(inner, spec) ?? inner.declare({ ...spec, name: named(spec.name) }),
+      // The transaction passes through: whether it is taken is the adapter's to say.
+      send: (queue, messages, tx) => hooks.send?.(inner, queue, messages) ?? inner.send(named(queue), messages, tx),
       async consume(queue, options) {
-        const consumer = await inner.consume(queue, hooks.consumeOptions?.(options) ?? options)
-        return sabotagedConsumer({ adapter: inner, queue, consumer }, hooks)
+        const consumer = await inner.consume(named(queue), hooks.consumeOptions?.(options) ?? options)
+        return sabotagedConsumer({ adapter: inner, queue, consumer, options }, hooks)
       },
-      stats: (queue) => hooks.stats?.(inner, queue) ?? inner.stats(queue),
-      purge: (queue) => hooks.purge?.(inner, queue) ?? inner.purge(queue),
+      stats: (queue) => hooks.stats?.(inner, queue) ?? inner.stats(named(queue)),
+      purge: (queue) => hooks.purge?.(inner, queue) ?? inner.purge(named(queue)),
       close: () => inner.close(),
       ...(inner.browse === undefined ? {} : { browse: browseOf(inner, inner.browse.bind(inner), hooks) }),
     }
@@ -71,7 +76,7 @@ function sabotagedConsumer(scene: Scene, hooks: Hooks): Consumer {
   const { consumer } = scene
   return {
     receive: (max, signal) => hooks.receive?.(scene, max, signal) ?? consumer.receive(max, signal),
-    settle: (settlements) => hooks.settle?.(scene, settlements) ?? consumer.settle(settlements),
+    settle: (settlements, tx) => hooks.settle?.(scene, settlements) ?? consumer.settle(settlements, tx),
     extend: (deliveries) => hooks.extend?.(scene, deliveries) ?? consumer.extend(deliveries),
     close: () => hooks.closeConsumer?.(scene) ?? consumer.close(),
   }
