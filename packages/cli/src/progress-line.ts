@@ -42,6 +42,7 @@ function lineOf(progress: RunProgress, width: number): string {
     `${progress.kills} kills`,
     `${progress.freezes} freezes`,
     `${progress.overlaps} double starts`,
+    ...(progress.brokerKills > 0 ? [`${progress.brokerKills} broker kills`] : []),
     progress.last ?? '',
   ].join('  ')
   return text.length > width ? text.slice(0, width) : text

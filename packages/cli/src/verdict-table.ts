@@ -23,10 +23,14 @@ export function verdictTable(run: ChaosRun): string {
       : []),
   ])
   const seconds = (run.tookMs / 1_000).toFixed(1)
+  const met = findings.find(({ checker }) => checker === 'sufficiency')
+  const uncounted = findings.find(({ checker }) => checker === 'no-loss')?.notes.slice(1) ?? []
   return [
     columns(['', 'rule', 'judged', 'means'], rows),
     ...(details.length > 0 ? ['', ...details] : []),
     '',
+    ...(met?.verdict === 'pass' ? [`it met  ${met.notes.join(', ')}`] : []),
+    ...uncounted.map((note) => `census  ${printable(note)}`),
     `verdict ${verdict}  seed ${run.seed}  ${seconds}s  ${printable(run.broker)}`,
   ].join('\n')
 }

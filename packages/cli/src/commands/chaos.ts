@@ -69,6 +69,10 @@ export async function demo(terminal: Terminal, options: DemoOptions): Promise<Ex
   const found = naive.judgement.findings.some(
     ({ checker, verdict }) => checker === 'effects-once' && verdict === 'fail',
   )
+  // One handler was made naive; whatever else is found in that half is not its doing.
+  const others = naive.judgement.findings.filter(
+    ({ checker, verdict }) => checker !== 'effects-once' && verdict === 'fail',
+  )
   if (options.json) {
     terminal.out(JSON.stringify({ version: 1, passed, found, careful: resultsOf(careful), naive: resultsOf(naive) }))
   } else {
@@ -76,7 +80,9 @@ export async function demo(terminal: Terminal, options: DemoOptions): Promise<Ex
     terminal.out(
       `naive handler     ${found ? 'found out, as it must be: see the double effect above' : 'NOT found: the harness missed a double effect'}`,
     )
+    for (const { checker } of others) terminal.out(`naive handler     broke ${checker} too, which is not its doing`)
   }
+  if (others.length > 0) return EXIT.violation
   if (passed && found) return EXIT.ok
   return careful.judgement.verdict === 'fail' || !found ? EXIT.violation : EXIT.inconclusive
 }

@@ -169,7 +169,20 @@ function copyCause(timeline: Timeline, earlier: readonly ExecutionTrail[], secon
     )
     if (torn !== undefined) return { cause: `a ${torn.settle} of it broke off and left a copy`, evidence: [torn] }
   }
-  return null
+  return handBackCause(timeline, earlier, second)
+}
+
+/**
+ * An adapter gives back what it has leased and nobody asked for. Where that is composed too, the end of its process or of the
+ * broker in between leaves a copy, and no event shows the hand-back itself: each kill since the job first ran or waited may have left one.
+ */
+function handBackCause(timeline: Timeline, earlier: readonly ExecutionTrail[], second: ExecutionTrail): Cause | null {
+  const messages = new Set([...earlier, second].map(({ lease }) => lease?.deliver.message))
+  const cuts = timeline.injected.filter(
+    ({ type, atMs }) => (type === 'kill' || type === 'broker') && atMs <= second.start.atMs,
+  )
+  if (cuts.length < messages.size - 1) return null
+  return { cause: 'a hand-back of it broke off and left a copy', evidence: cuts.slice(-1) }
 }
 
 function outsideCause(timeline: Timeline, from: number, to: number): Cause | null {

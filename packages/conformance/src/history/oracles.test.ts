@@ -246,6 +246,20 @@ describe('redelivery-explained', () => {
     expect(on(made.start(80, 'worker-2', 1, { message: 'copy' }), redeliveryExplained).violations).toHaveLength(1)
   })
 
+  it('accepts the copy of a hand-back that nobody saw, one for each kill before it, and only where copies are made', () => {
+    const copied = (composed: boolean) =>
+      script({ composed, lease: 'connection' }).enqueue(10, 1).outage(12, 15).done(20, 'worker-1', 1)
+    const twice = copied(true).start(40, 'worker-2', 1, { message: 'copy' })
+    expect(redeliveriesOf(timelineOf(twice.history()))).toMatchObject([
+      { cause: 'a hand-back of it broke off and left a copy', illegal: null },
+    ])
+    expect(on(twice.start(60, 'worker-2', 1, { message: 'other copy' }), redeliveryExplained).violations).toHaveLength(
+      1,
+    )
+    const atomic = copied(false).start(40, 'worker-2', 1, { message: 'copy' })
+    expect(on(atomic, redeliveryExplained).verdict).toBe('fail')
+  })
+
   it('accepts a repeated enqueue only where the broker forgets ids', () => {
     const twice = (dedupe: boolean) => {
       const made = script({ dedupe }).enqueue(10, 1, 'unknown').enqueue(12, 1).done(20, 'worker-1', 1)
