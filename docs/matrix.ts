@@ -71,7 +71,7 @@ function brokersPage(): string {
   const names = Object.keys(columns[0]?.capabilities ?? {}) as (keyof Capabilities)[]
   const reasons = columns.map(
     ({ name, capabilities }) =>
-      `## ${name}\n\n| capability | value | support | why, cost, limits |\n| --- | --- | --- | --- |\n${names
+      `## ${name}\n\nTuning, settings of the server, what to watch: [brokers/${name}.md](brokers/${name}.md).\n\n| capability | value | support | why, cost, limits |\n| --- | --- | --- | --- |\n${names
         .map((capability) => {
           const { value, support, why } = capabilities[capability]
           return `| ${capability} | ${shown(capability, value)} | ${support} | ${cell(why)} |`
