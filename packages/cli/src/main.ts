@@ -5,6 +5,9 @@ import { capabilities } from './commands/capabilities.ts'
 import { chaosRun, demo } from './commands/chaos.ts'
 import { configPrint } from './commands/config-print.ts'
 import { conformanceList, conformanceRun } from './commands/conformance.ts'
+import { conformanceInit } from './commands/conformance-init.ts'
+import { conformanceDiff, conformanceExplain, conformanceReport } from './commands/conformance-report.ts'
+import { conformanceSelfTest } from './commands/conformance-self-test.ts'
 import { dlqDiscard, dlqList, dlqReplay, dlqShow } from './commands/dlq.ts'
 import { doctor } from './commands/doctor.ts'
 import { enqueue } from './commands/enqueue.ts'
@@ -100,21 +103,7 @@ function commandTree(terminal: Terminal, answered: (code: ExitCode) => void): Co
     run((a, b, options) => capabilities(terminal, a, b, options)),
   )
   brokerCommands(program, terminal, run)
-  const conformance = program.command('conformance').description('hold an adapter to its manifest')
-  conformance
-    .command('run <subject>')
-    .description('run the clauses against the adapter that this module exports as `subject`')
-    .option('--only <ids>', 'only these clauses, separated by commas; the report is then partial')
-    .option('--repeat <n>', 'every clause so many times: one that does not always end alike is flaky')
-    .option('--seed <n>', 'shuffle the clauses, from this number')
-    .option('--out <file>', 'save the report, for report and diff')
-    .option('--json', 'machine readable')
-    .action(run((subject, options) => conformanceRun(terminal, subject, options)))
-  conformance
-    .command('list')
-    .description('every clause of the contract')
-    .option('--json', 'machine readable')
-    .action(run((options) => conformanceList(terminal, options)))
+  conformanceCommands(program, terminal, run)
   program
     .command('init')
     .description('write a config, one job and one test into this folder')
@@ -173,6 +162,52 @@ function brokerCommands(program: Command, terminal: Terminal, run: Run): void {
   plain('doctor', 'start and stop each kind once: where it came from, or the command that brings it').action(
     run((options) => brokerDoctor(terminal, options)),
   )
+}
+
+function conformanceCommands(program: Command, terminal: Terminal, run: Run): void {
+  const conformance = program.command('conformance').description('hold an adapter to its manifest')
+  conformance
+    .command('run <subject>')
+    .description('run the clauses against the adapter that this module exports as `subject`')
+    .option('--only <ids>', 'only these clauses, separated by commas; the report is then partial')
+    .option('--repeat <n>', 'every clause so many times: one that does not always end alike is flaky')
+    .option('--seed <n>', 'shuffle the clauses, from this number')
+    .option('--out <file>', 'save the report, for report and diff')
+    .option('--json', 'machine readable')
+    .action(run((subject, options) => conformanceRun(terminal, subject, options)))
+  conformance
+    .command('list')
+    .description('every clause of the contract')
+    .option('--json', 'machine readable')
+    .action(run((options) => conformanceList(terminal, options)))
+  conformance
+    .command('explain <clause>')
+    .description('one clause, and the mistakes that it is known to catch')
+    .option('--json', 'machine readable')
+    .action(run((clause, options) => conformanceExplain(terminal, clause, options)))
+  conformance
+    .command('report <file>')
+    .description('a saved report for people or for CI')
+    .option('--format <word>', 'markdown, junit or html (one file)', 'markdown')
+    .option('--out <file>', 'instead of standard output')
+    .action(run((file, options) => conformanceReport(terminal, file, options)))
+  conformance
+    .command('diff <before> <after>')
+    .description('what changed from one saved report to another; 1 when something that held does not')
+    .option('--json', 'machine readable')
+    .action(run((before, after, options) => conformanceDiff(terminal, before, after, options)))
+  conformance
+    .command('self-test')
+    .description('the suite against adapters that are broken on purpose; 1 when one survives')
+    .option('--matrix <file>', 'save the kill matrix')
+    .option('--json', 'machine readable')
+    .action(run((options) => conformanceSelfTest(terminal, options)))
+  conformance
+    .command('init <name>')
+    .description('write an adapter package whose suite runs, and fails until it is written')
+    .option('--dir <folder>', 'where; default: here')
+    .option('--json', 'machine readable')
+    .action(run((name, options) => conformanceInit(terminal, name, options)))
 }
 
 function deadLetterCommands(program: Command, terminal: Terminal, add: Add, run: Run): void {
