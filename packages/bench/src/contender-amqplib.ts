@@ -8,7 +8,7 @@ import { payload, payloadOf } from './noop-job.ts'
 export const amqplibEqual: ContenderKind = {
   name: 'amqplib',
   comparison: 'equal',
-  note: 'quorum queue, prefetch = concurrency, each message acknowledged by itself',
+  note: 'noDelay, quorum queue, prefetch = concurrency, each message acknowledged by itself',
   open: (server, options) =>
     open(server, options, {
       make: async (n) => Buffer.from(JSON.stringify(await payload.parseAsync(payloadOf(n)))),
@@ -66,7 +66,7 @@ interface Way {
 
 async function open(server: BenchServer, { queue }: OpenOptions, way: Way): Promise<Contender> {
   const place = await server.place()
-  const model = await connect(place)
+  const model = await connect(place, { noDelay: true })
   const channel = await model.createConfirmChannel()
   await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': 'quorum' } })
   const publish = (content: Buffer) =>

@@ -57,6 +57,7 @@ async function open(server: BenchServer, { queue }: OpenOptions, way: Way): Prom
     },
     work: async (plan) => {
       const working = poolOf(place, Math.max(10, plan.concurrency + 2))
+      const before = await waiting(working)
       const runner = await run({
         pgPool: working,
         logger: silent,
@@ -64,8 +65,12 @@ async function open(server: BenchServer, { queue }: OpenOptions, way: Way): Prom
         taskList: { [queue]: (decoded) => way.handle(plan, decoded) },
         preset: { worker: { ...way.preset, concurrentJobs: plan.concurrency } },
       })
-      runner.events.on('job:complete', () => plan.settled(1))
+      // With batched completion the event comes before anything is written; then only the table tells.
+      const stopCounting =
+        way.preset.completeJobBatchDelay === undefined ? () => {} : countRemoved(working, before, plan.settled)
+      if (way.preset.completeJobBatchDelay === undefined) runner.events.on('job:complete', () => plan.settled(1))
       return async () => {
+        stopCounting()
         await runner.stop()
         await working.end()
       }
@@ -74,6 +79,28 @@ async function open(server: BenchServer, { queue }: OpenOptions, way: Way): Prom
       await utils.release()
       await pool.end()
     },
+  }
+}
+
+async function waiting(pool: pg.Pool): Promise<number> {
+  return (await pool.query('SELECT count(*)::int AS n FROM graphile_worker._private_jobs')).rows[0].n
+}
+
+/** Tells every 20 ms how many jobs have left the table. */
+function countRemoved(pool: pg.Pool, before: number, settled: (count: number) => void): () => void {
+  let left = before
+  let stopped = false
+  const look = async () => {
+    const now = await waiting(pool)
+    if (now < left) settled(left - now)
+    left = now
+    if (!stopped) timer = setTimeout(() => void look().catch(() => {}), 20)
+  }
+  let timer: NodeJS.Timeout | undefined
+  void look().catch(() => {})
+  return () => {
+    stopped = true
+    clearTimeout(timer)
   }
 }
 

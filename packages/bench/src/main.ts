@@ -1,5 +1,5 @@
 /**
- * `pnpm bench [--broker memory|sqlite|redis|rabbitmq|sqs|postgres] [--quick] [--json] [--rows process,latency] [--dir /dev/shm]`: figures of this
+ * `pnpm bench [--broker memory|sqlite|redis|rabbitmq|sqs|postgres] [--quick] [--json|--markdown] [--rows process,latency] [--dir /dev/shm]`: figures of this
  * machine, and ratios against rivals taken in turns in the same run. Without --broker: the embedded brokers.
  */
 import { cpus, loadavg } from 'node:os'
@@ -9,7 +9,7 @@ import { metRatio } from './compared-row.ts'
 import type { RowKind } from './contender.ts'
 import { RIVALS } from './contenders.ts'
 import { type MeasuredRow, met } from './measured-row.ts'
-import { comparedTable } from './print-compared.ts'
+import { comparedMarkdown, comparedTable } from './print-compared.ts'
 import { embeddedTable } from './print-embedded.ts'
 import { brokerRows } from './rows-broker.ts'
 import { memoryRows } from './rows-memory.ts'
@@ -21,6 +21,7 @@ const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    markdown: { type: 'boolean', default: false },
     broker: { type: 'string' },
     rows: { type: 'string' },
     dir: { type: 'string' },
@@ -58,7 +59,9 @@ async function against(kind: BrokerKind): Promise<void> {
     print({ broker: kind, server: version, rows: rows.map((row) => ({ ...row, met: metRatio(row) })) })
     return
   }
-  console.log(`${kind} ${version}${dir === undefined ? '' : `, data in ${dir}`}: ${headline()}\n${comparedTable(rows)}`)
+  console.log(
+    `${kind} ${version}${dir === undefined ? '' : `, data in ${dir}`}: ${headline()}\n${(values.markdown ? comparedMarkdown : comparedTable)(rows)}`,
+  )
   for (const { name, comparison, note } of RIVALS[kind])
     if (note !== undefined) console.log(`${name} (${comparison}): ${note}`)
 }
