@@ -71,10 +71,13 @@ export function capabilitiesOf({ fifo, pollMs }: Settings): Capabilities {
     ordering: fifo
       ? native('key', 'message group; a group waits while one of its messages is leased')
       : unsupported('none', 'standard queues have no order. Use `fifo`'),
-    dedupe: fifo
-      ? native('window', 'MessageDeduplicationId, 5 minutes, by queue')
-      : unsupported('none', 'standard queues keep no ids; a resend after an unknown answer may be stored twice'),
-    reportsDuplicates: unsupported(false, fifo ? 'a swallowed message is answered like a stored one' : 'see dedupe'),
+    dedupe: unsupported(
+      'none',
+      fifo
+        ? 'SQS counts 5 minutes from the send, whatever became of the message, and answers a swallowed one like a stored one: an id sent again after its completion would vanish. So each send gets an id of its own, and a resend may be stored twice'
+        : 'standard queues keep no ids; a resend after an unknown answer may be stored twice',
+    ),
+    reportsDuplicates: unsupported(false, 'see dedupe'),
     unique: unsupported([], 'nothing in SQS can be asked for a key'),
     transactions: unsupported(false, 'SQS has none'),
     browse: unsupported(false, 'reading is leasing'),

@@ -9,7 +9,7 @@ import {
   type SettleResult,
 } from '@switchyard/core/adapter'
 import { MAX_VISIBILITY_MS } from './capabilities.ts'
-import { ADAPTER, refusal, toBrokerError } from './errors.ts'
+import { ADAPTER, refusal, refuseTx, toBrokerError } from './errors.ts'
 import { type Lease, Leases } from './leases.ts'
 import { Poller } from './poller.ts'
 import type { Context } from './send.ts'
@@ -40,6 +40,7 @@ export class SqsConsumer implements Consumer {
   readonly #leases: Leases
   readonly #parked: ParkedTake<Delivery>
   readonly #closed: () => void
+  #receiving = false
   #closing: Promise<void> | null = null
 
   constructor(context: Context, queue: string, options: ConsumeOptions, closed: () => void) {
@@ -51,20 +52,28 @@ export class SqsConsumer implements Consumer {
       lost: (deliveries) => options.lost(deliveries),
       giveBack: (leases) => void this.#hurryBack(leases),
     })
-    const poller = new Poller(context, queue, options.leaseMs, this.#leases)
+    const poller = new Poller(context, queue, options.leaseMs, {
+      leases: this.#leases,
+      wanted: () => this.#receiving,
+    })
     this.#parked = parkedTake((max, stop) => poller.take(max + options.prefetch, stop))
   }
 
   async receive(max: number, signal: AbortSignal): Promise<readonly Delivery[]> {
     for (;;) {
       if (this.#closing !== null) throw this.#closedError('receive')
-      const deliveries = this.#leases.give(await this.#parked.receive(max, signal))
+      this.#receiving = true
+      const taken = await this.#parked.receive(max, signal).finally(() => {
+        this.#receiving = false
+      })
+      const deliveries = this.#leases.give(taken)
       // what went back while it lay in the buffer is not ours to hand over: ask again
       if (deliveries.length > 0 || signal.aborted) return deliveries
     }
   }
 
-  async settle(settlements: readonly Settlement[]): Promise<readonly SettleResult[]> {
+  async settle(settlements: readonly Settlement[], tx?: never): Promise<readonly SettleResult[]> {
+    refuseTx(this.#queue, tx)
     this.#context.calls.assertOpen({ doing: 'settle', queue: this.#queue })
     const parts = { context: this.#context, queue: this.#queue, leases: this.#leases }
     const results = await settleBatch(parts, settlements)
@@ -118,7 +127,7 @@ export class SqsConsumer implements Consumer {
     }
   }
 
-  /** What lay in the buffer for half its lease; whatever cannot be given back ends by itself. */
+  /** What lay in the buffer for too long; whatever cannot be given back ends by itself. */
   async #hurryBack(leases: readonly Lease[]): Promise<void> {
     try {
       await this.#giveBack(leases)

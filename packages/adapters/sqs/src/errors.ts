@@ -191,6 +191,11 @@ export function refusal(code: BrokerErrorCode, queue: string, message: string): 
   return new BrokerError({ code, adapter: ADAPTER, queue, message })
 }
 
+/** Transactions of a database do not reach SQS. Throws `unsupported`. */
+export function refuseTx(queue: string, tx: unknown): void {
+  if (tx !== undefined) throw refusal('unsupported', queue, 'SQS cannot take part in a transaction: leave out `tx`')
+}
+
 function namesOf(error: unknown): readonly string[] {
   if (typeof error !== 'object' || error === null) return []
   const { name, Code, code } = error as Readonly<Record<string, unknown>>

@@ -9,7 +9,9 @@ export interface Lease {
   readonly requestedAt: number
   /** Host clock; `extend` moves it. Past it the receipt is worth nothing. */
   trustedUntil: number
-  /** False while it waits in the buffer for a `receive`. */
+  /** Host clock: until then it may wait in the buffer for a `receive`. */
+  readonly backAt: number
+  /** False while it waits there. */
   given: boolean
   /** A settlement is under way. */
   settling: boolean
@@ -23,7 +25,7 @@ export interface Lease {
 export interface LeaseActions {
   /** Told once per delivery whose lease ended by time, unsettled. */
   lost(deliveries: readonly Delivery[]): void
-  /** Nobody received these for half their lease; they are still held. */
+  /** Nobody received these in time; they are still held. */
   giveBack(leases: readonly Lease[]): void
 }
 
@@ -48,12 +50,17 @@ export class Leases {
   /** `requestedAt`: host clock before the request; `visibilityMs`: what it asked for; `leasedAt`: what core is told. */
   add(
     received: Received,
-    times: { readonly requestedAt: number; readonly leasedAt: number; readonly visibilityMs: number },
+    times: {
+      readonly requestedAt: number
+      readonly leasedAt: number
+      readonly visibilityMs: number
+      readonly backAt: number
+    },
     lapses: number | null,
   ): Lease {
     // a lease prints as its number, so that no receipt handle gets into a log
     const receipt = Object.freeze({ lease: received.id, receive: received.receives })
-    const { requestedAt, leasedAt, visibilityMs } = times
+    const { requestedAt, leasedAt, visibilityMs, backAt } = times
     const lease: Lease = {
       received,
       delivery: {
@@ -65,6 +72,7 @@ export class Leases {
       },
       requestedAt,
       trustedUntil: requestedAt + visibilityMs - marginOf(visibilityMs),
+      backAt,
       given: false,
       settling: false,
       copied: false,
@@ -120,8 +128,8 @@ export class Leases {
     this.#timer?.cancel()
   }
 
-  #dueAt({ given, requestedAt, trustedUntil }: Lease): number {
-    return given ? trustedUntil : requestedAt + (trustedUntil - requestedAt) / 2
+  #dueAt({ given, backAt, trustedUntil }: Lease): number {
+    return given ? trustedUntil : Math.min(backAt, trustedUntil)
   }
 
   /** One timer, at the earliest; it looks at all and is set anew. */

@@ -11,7 +11,7 @@ export interface SqsOptions {
   readonly credentials?: NonNullable<SQSClientConfig['credentials']>
   /** Put before every queue name, e.g. `staging-`; letters, digits, dash, underscore; at most 40. Default none. */
   readonly prefix?: string
-  /** FIFO queues: order keys and a dedupe window of 5 minutes, but no delay on send and no notes. Default false. */
+  /** FIFO queues: order keys, but no delay on send and no notes. Default false. */
   readonly fifo?: boolean
   /** How long an idle poll waits, whole seconds in ms, 1 000 to 15 000; default 2 000. `close` waits for it, and a lapse may be this much later; longer costs fewer requests. */
   readonly pollMs?: number

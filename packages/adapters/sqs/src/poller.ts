@@ -11,6 +11,8 @@ import { fromNative, type Received, SYSTEM_ATTRIBUTES, wholeSeconds } from './wi
 const SILENCE_MS = 7_000
 const FIRST_WAIT_MS = 100
 const LONGEST_WAIT_MS = 2_000
+/** What a parked poll brings while nobody receives is kept this long: others may want it. */
+const PARKED_MS = 1_000
 /** Polls beside the first one, for one take. */
 const MOST_POLLS = 16
 
@@ -22,10 +24,14 @@ export class Poller {
   /** What is asked of the server: a message may be leased at the end of a poll, and its lease counts from then on. */
   readonly #visibilityMs: number
 
-  constructor(context: Context, queue: string, leaseMs: number, leases: Leases) {
+  /** Whether somebody waits for what comes. */
+  readonly #wanted: () => boolean
+
+  constructor(context: Context, queue: string, leaseMs: number, parts: { leases: Leases; wanted: () => boolean }) {
     this.#context = context
     this.#queue = queue
-    this.#leases = leases
+    this.#leases = parts.leases
+    this.#wanted = parts.wanted
     this.#visibilityMs = wholeSeconds(leaseMs + context.settings.pollMs) * 1_000
   }
 
@@ -101,13 +107,11 @@ export class Poller {
     const received = Messages.map(fromNative)
     const early = received.filter(({ dueAt }) => dueAt > now)
     if (early.length > 0) await this.#park(early, now)
+    const backAt = this.#wanted() ? requestedAt + this.#visibilityMs / 2 : now + PARKED_MS
+    const times = { requestedAt, leasedAt, visibilityMs: this.#visibilityMs, backAt }
     const deliveries = received
       .filter(({ dueAt }) => dueAt <= now)
-      .map(
-        (one) =>
-          this.#leases.add(one, { requestedAt, leasedAt, visibilityMs: this.#visibilityMs }, this.#lapses(one))
-            .delivery,
-      )
+      .map((one) => this.#leases.add(one, times, this.#lapses(one)).delivery)
     return { deliveries, asked, came: received.length }
   }
 

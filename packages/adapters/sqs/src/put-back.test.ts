@@ -15,6 +15,7 @@ function leaseOf(parts: Partial<Lease['received']> & { readonly heldMs?: number 
     delivery: { message: { id: 'id', body: '{}' }, note: null, lapses: 0, leasedAt: requestedAt, receipt: {} },
     requestedAt,
     trustedUntil: NOW + 1_000,
+    backAt: NOW,
     given: true,
     settling: false,
     copied: false,

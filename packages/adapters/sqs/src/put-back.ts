@@ -58,7 +58,8 @@ export function copyOf(
   settlement: Exclude<Settlement, { kind: 'complete' }>,
   { received }: Lease,
 ): Entry & { readonly queue: string } {
-  if (settlement.kind === 'move') return { queue: settlement.to, ...toEntry(settlement.message, { fifo }) }
+  if (settlement.kind === 'move')
+    return { queue: settlement.to, ...toEntry(settlement.message, { fifo, dedupeId: `move-${settlement.message.id}` }) }
   const { delayMs, note } = settlement
   const copy = {
     ...received,
@@ -67,5 +68,5 @@ export function copyOf(
     // DelaySeconds ends before: whoever receives it then lets it wait out the rest
     dueAt: delayMs > MAX_SEND_DELAY_MS ? Math.ceil(now + delayMs) : 0,
   }
-  return { queue, ...entryOf(copy, Math.min(delayMs, MAX_SEND_DELAY_MS)) }
+  return { queue, ...entryOf(copy, { delayMs: Math.min(delayMs, MAX_SEND_DELAY_MS), dedupeId: copy.id }) }
 }

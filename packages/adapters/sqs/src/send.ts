@@ -1,5 +1,5 @@
 import { SendMessageBatchCommand } from '@aws-sdk/client-sqs'
-import { BrokerError, type Message, type SendResult } from '@switchyard/core/adapter'
+import { BrokerError, type Clock, type Message, type SendResult } from '@switchyard/core/adapter'
 import { batchesOf, failuresOf, sideBySide } from './batches.ts'
 import type { Calls } from './calls.ts'
 import { ADAPTER, entryError, toBrokerError } from './errors.ts'
@@ -29,7 +29,9 @@ export async function send(
     (message) => refusalOf(message, { queue, fifo: settings.fifo }) ?? 'accepted',
   )
   const good = messages.flatMap((message, place) =>
-    results[place] === 'accepted' ? [{ place, ...toEntry(message, settings) }] : [],
+    results[place] === 'accepted'
+      ? [{ place, ...toEntry(message, { fifo: settings.fifo, dedupeId: nonce(clock) }) }]
+      : [],
   )
   const answers = await sendEntries(context, { queue, entries: good, endsAt, doing: 'send' })
   for (const [index, { place }] of good.entries()) results[place] = answers[index] ?? unanswered(queue)
@@ -73,6 +75,11 @@ export async function sendEntries(
   const batches = batchesOf(numbered, ({ bytes }) => bytes)
   await sideBySide(batches, sendBatch, settings.fifo ? 1 : undefined)
   return results
+}
+
+/** FIFO wants an id to dedupe by; one per send, because what it swallowed would be answered like a stored one. */
+function nonce(clock: Clock): string {
+  return Buffer.from(clock.randomBytes(16)).toString('hex')
 }
 
 function unanswered(queue: string): BrokerError {

@@ -10,7 +10,7 @@ import {
 import { Calls } from './calls.ts'
 import { capabilitiesOf } from './capabilities.ts'
 import { consume, type SqsConsumer } from './consumer.ts'
-import { ADAPTER, refusal } from './errors.ts'
+import { ADAPTER, refusal, refuseTx } from './errors.ts'
 import { optionsFromUrl, type Settings, type SqsOptions, settingsOf } from './options.ts'
 import { Queues } from './queues.ts'
 import { type Context, send } from './send.ts'
@@ -81,7 +81,10 @@ function adapterOn(context: Context): Adapter<never> {
       calls.assertOpen({ doing: 'declare', queue: queue.name })
       await queues.declare(queue)
     },
-    send: (queue, messages) => send(context, queue, messages),
+    send: async (queue, messages, tx) => {
+      refuseTx(queue, tx)
+      return send(context, queue, messages)
+    },
     consume: async (queue, options) => {
       if (closing !== null) throw refusal('closed', queue, 'could not consume: the adapter was closed')
       const consumer = await consume(context, queue, options, () => consumers.delete(consumer))

@@ -5,7 +5,7 @@ import { fromNative, refusalOf, toEntry } from './wire.ts'
 const message = (body: string, parts = {}) => ({ id: 'id', name: 'job', body, delayMs: 0, ...parts })
 
 test('an entry weighs what SQS counts: body, names, types and values in UTF-8', () => {
-  const { bytes } = toEntry(message('"ü"'), { fifo: false })
+  const { bytes } = toEntry(message('"ü"'), { fifo: false, dedupeId: 'd' })
   expect(bytes).toBe(4 + 'switchyard.id'.length + 'String'.length + 2 + 'switchyard.name'.length + 'String'.length + 3)
 })
 
@@ -16,8 +16,9 @@ test('batches hold ten entries and 1 MiB at most, in order', () => {
 
 test('order keys become message groups that SQS takes; without one a message is a group of its own', () => {
   const groupOf = (orderKey?: string) =>
-    toEntry(message('1', orderKey === undefined ? {} : { orderKey }), { fifo: true }).entry.MessageGroupId
-  expect(groupOf()).toBe('id-id')
+    toEntry(message('1', orderKey === undefined ? {} : { orderKey }), { fifo: true, dedupeId: 'd' }).entry
+      .MessageGroupId
+  expect(groupOf()).toBe('one-d')
   expect(groupOf('customer:7')).toBe('key-customer:7')
   const odd = ['ü', ' ', 'x'.repeat(200), '\ud800'].map(groupOf)
   for (const group of odd) expect(group).toMatch(/^hash-[0-9a-f]{64}$/)

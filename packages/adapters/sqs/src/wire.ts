@@ -68,14 +68,20 @@ export function noteRefusal(note: string, queue: string): BrokerError | undefine
 }
 
 /** A message on its way out, from anybody. */
-export function toEntry(message: Message, { fifo }: { readonly fifo: boolean }): Entry {
+export function toEntry(
+  message: Message,
+  { fifo, dedupeId }: { readonly fifo: boolean; readonly dedupeId: string },
+): Entry {
   const { id, name, body, delayMs, orderKey } = message
-  const group = fifo ? groupOf(orderKey, id) : null
-  return entryOf({ id, name, body, note: null, dueAt: 0, group }, delayMs)
+  const group = fifo ? groupOf(orderKey, dedupeId) : null
+  return entryOf({ id, name, body, note: null, dueAt: 0, group }, { delayMs, dedupeId })
 }
 
 /** A stored message on its way out again. */
-export function entryOf({ id, name, body, note, dueAt, group }: Stored, delayMs: number): Entry {
+export function entryOf(
+  { id, name, body, note, dueAt, group }: Stored,
+  { delayMs, dedupeId }: { readonly delayMs: number; readonly dedupeId: string },
+): Entry {
   const attributes: Record<string, string> = {
     'switchyard.id': id,
     ...(name === '' || NOT_SQS.test(name) ? {} : { 'switchyard.name': name }),
@@ -94,7 +100,7 @@ export function entryOf({ id, name, body, note, dueAt, group }: Stored, delayMs:
       ),
       ...(group === null
         ? { DelaySeconds: wholeSeconds(delayMs) }
-        : { MessageGroupId: group, MessageDeduplicationId: id }),
+        : { MessageGroupId: group, MessageDeduplicationId: dedupeId }),
     },
   }
 }
@@ -125,8 +131,8 @@ export function wholeSeconds(ms: number): number {
 }
 
 /** 1 to 128 letters, digits and punctuation; keys that are not get a digest. Messages without a key are groups of their own. */
-function groupOf(orderKey: string | undefined, id: string): string {
-  if (orderKey === undefined) return `id-${id}`
+function groupOf(orderKey: string | undefined, dedupeId: string): string {
+  if (orderKey === undefined) return `one-${dedupeId}`
   if (/^[A-Za-z0-9_.:-]{1,120}$/.test(orderKey)) return `key-${orderKey}`
   return `hash-${createHash('sha256').update(JSON.stringify(orderKey)).digest('hex')}`
 }

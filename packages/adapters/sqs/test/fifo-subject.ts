@@ -1,7 +1,7 @@
 import type { Subject } from '@switchyard/conformance'
 import { subject as standard } from './subject.ts'
 
-/** The same with FIFO queues: order keys and a dedupe window, no delay on send, no notes. */
+/** The same with FIFO queues: order keys, no delay on send, no notes. */
 export const subject: Subject = {
   ...standard,
   async start() {

@@ -126,7 +126,7 @@ test('an aborted receive hides nothing: what its poll leases is there for the ne
   expect(systemClock.now() - startedAt).toBeLessThan(5_000) // far below the lease of 30 s
 })
 
-test('what nobody received for half a lease goes to somebody else', async () => {
+test('what a parked poll brought and nobody received goes to somebody else', async () => {
   const queue = await freshQueue(open.adapter)
   const hoarder = await consumerOf(open.adapter, queue, { leaseMs: 4_000 })
   const abort = new AbortController()
