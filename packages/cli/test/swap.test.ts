@@ -118,8 +118,11 @@ describe('swapping the broker while 1,000 delayed jobs wait on the old one', { t
       void drain.ended.then(() => {
         drained = true
       })
-      expect(await produce(now, [first + WAITING + 1, LATER, 500])).toBe(LATER)
+      expect(await produce(now, [first + WAITING + 1, LATER, 3_000])).toBe(LATER)
+      // Nothing is ready or leased there yet: a drain that did not count delays would end without having run one of them.
       expect(await keep(start(['worker', '--drain'], { env: now })).ended).toMatchObject({ code: 0 })
+      const ranLater = [...written()].filter((n) => n > first + WAITING && n !== HELD)
+      expect(ranLater).toHaveLength(LATER)
 
       await until('the delayed jobs ran', () => written().size === WAITING + 1 + LATER)
       const onlyTheLongOne = { ready: 0, delayed: 0, leased: 1 }
