@@ -15,7 +15,7 @@ import { type Inside, InsideFleet } from './inside-fleet.ts'
 import { JobTally } from './job-tally.ts'
 import type { ChaosOptions } from './run-chaos.ts'
 import type { RunProgress } from './run-progress.ts'
-import { countOf, queuesOf, takeCensus } from './take-census.ts'
+import { agreedCensus, countOf, type QueueCensus, queuesOf } from './take-census.ts'
 import { WorkerFleet } from './worker-fleet.ts'
 
 /** Grace of a graceful stop in a run; small, since leases are small. */
@@ -38,10 +38,6 @@ const WINDOW = 120
 const INSIDE_WINDOW = 40
 /** So many enqueues are let go at the moment of a kill. */
 const BURST = 12
-
-/** A broker that counts its queues is waited for so long. */
-const CENSUS_PATIENCE_MS = 30_000
-const CENSUS_PAUSE_MS = 500
 
 /** Longest wait that is planned for a lapse; an adapter may declare far more for connections that vanish silently. */
 const MOST_LAPSE_MS = 4_000
@@ -242,32 +238,20 @@ export class Harness {
     return exact ? 'yes' : 'perhaps'
   }
 
-  /** Twice, until two agree: a count that lags behind would lose or invent jobs. */
+  /** What is left, in every queue at once. */
   async #census(): Promise<void> {
     this.#phase = 'census'
     this.#mark('census')
-    await Promise.all([...queuesOf(this.#parts.app.jobs)].map(([queue, role]) => this.#censusOf(queue, role)))
-  }
-
-  async #censusOf(queue: string, role: 'queue' | 'dead'): Promise<void> {
-    const { adapter, writer } = this.#parts
+    const { adapter, app, writer } = this.#parts
     const jobOf = (body: string): string | null => readEnvelope(body)?.job ?? null
-    const until = this.#clock.now() + CENSUS_PATIENCE_MS
-    let before = ''
-    for (let round = 0; round < 4; round += 1) {
-      try {
-        const fact = await takeCensus({ adapter, clock: this.#clock, queue, role, jobOf })
-        writer.write(fact)
-        const now = JSON.stringify([fact.count, [...(fact.jobs ?? [])].sort()])
-        if (now === before) break
-        before = now
-      } catch (error) {
-        if (!(error instanceof BrokerError && error.retryable) || this.#clock.now() > until) throw error
-        round -= 1
-        await this.#clock.sleep(CENSUS_PAUSE_MS)
-      }
+    const write = (fact: QueueCensus): void => {
+      writer.write(fact)
       this.#tell()
     }
+    const queues = [...queuesOf(app.jobs)]
+    await Promise.all(
+      queues.map(([queue, role]) => agreedCensus({ adapter, clock: this.#clock, queue, role, jobOf }, write)),
+    )
   }
 
   #mark(name: string): void {

@@ -49,14 +49,42 @@ export async function countOf(
   }
 }
 
-/** Counts and names what is left in one queue. Workers must have ended: reading without browse leases every message for a moment. */
-export async function takeCensus(options: {
+/** What a census reads. */
+export interface CensusOptions {
   readonly adapter: Adapter
   readonly clock: Clock
   readonly queue: string
   readonly role: 'queue' | 'dead'
   readonly jobOf: (body: string) => string | null
-}): Promise<QueueCensus> {
+}
+
+/** A broker that is just coming back is waited for so long. */
+const PATIENCE_MS = 30_000
+const PAUSE_MS = 500
+const MOST_ROUNDS = 4
+
+/** Takes the census of a queue until two agree, each given to `write`: a count that lags behind would lose or invent jobs. */
+export async function agreedCensus(options: CensusOptions, write: (census: QueueCensus) => void): Promise<void> {
+  const { clock } = options
+  const until = clock.now() + PATIENCE_MS
+  let before = ''
+  for (let round = 1; round <= MOST_ROUNDS; ) {
+    try {
+      const census = await takeCensus(options)
+      write(census)
+      const now = JSON.stringify([census.count, [...(census.jobs ?? [])].sort()])
+      if (now === before) return
+      before = now
+      round += 1
+    } catch (error) {
+      if (!(error instanceof BrokerError && error.retryable) || clock.now() > until) throw error
+      await clock.sleep(PAUSE_MS)
+    }
+  }
+}
+
+/** Counts and names what is left in one queue. Workers must have ended: reading without browse leases every message for a moment. */
+export async function takeCensus(options: CensusOptions): Promise<QueueCensus> {
   const { adapter, queue, role, jobOf } = options
   const { count, exact, surelyEmpty } = await countOf(adapter, queue)
   if (count === 0 && (exact || surelyEmpty)) return { kind: 'census', queue, role, count, exact, jobs: [] }
@@ -90,7 +118,7 @@ const READ_LEASE_MS = 30_000
 /** Nothing more for so long means that the queue has shown all it has. */
 const SILENCE_MS = 1_500
 
-async function leaseAll({ adapter, clock, queue }: Parameters<typeof takeCensus>[0]): Promise<readonly string[]> {
+async function leaseAll({ adapter, clock, queue }: CensusOptions): Promise<readonly string[]> {
   const exclusive = adapter.capabilities.exclusive.value ? { exclusive: true } : {}
   const consumer = await adapter.consume(queue, { leaseMs: READ_LEASE_MS, prefetch: 0, lost: () => {}, ...exclusive })
   const bodies = new Map<string, string>()
