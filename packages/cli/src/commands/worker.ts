@@ -37,9 +37,26 @@ export async function worker(terminal: Terminal, options: Options): Promise<Exit
       wanted === undefined ? 'the config has no handlers' : `no handler serves ${wanted.join(', ')}; served: ${served}`,
     )
   }
-  const started = await yard.work(handlers, workOptions(config.work ?? {}, handlers, options))
-  // Awaited here: a bare return would close the yard first.
-  return await (options.drain ? drainAll(terminal, started, options) : untilStopped(started))
+  const starting = yard.work(handlers, workOptions(config.work ?? {}, handlers, options))
+  const interrupt = new AbortController()
+  // Before the worker starts: a signal that comes while it does must stop it as gently as any later one.
+  const letGo = stopOnSignals([{ stop: () => stopStarting(starting, interrupt, options.drain === true) }], {
+    done: () => {},
+  })
+  try {
+    const started = await starting
+    if (options.drain) return await drainAll(terminal, started, interrupt.signal, options)
+    await started.stopped
+    return EXIT.ok
+  } finally {
+    letGo()
+  }
+}
+
+/** A drain ends by its own signal, and then stops the worker itself. */
+async function stopStarting(starting: Promise<Worker>, interrupt: AbortController, drains: boolean): Promise<void> {
+  interrupt.abort()
+  if (!drains) await (await starting).stop()
 }
 
 function workOptions(
@@ -54,11 +71,8 @@ function workOptions(
   return { ...own, queues, ...(concurrency === undefined ? {} : { concurrency }) }
 }
 
-async function drainAll(terminal: Terminal, started: Worker, options: Options): Promise<ExitCode> {
-  const interrupt = new AbortController()
-  const letGo = stopOnSignals([{ stop: async () => interrupt.abort() }], { done: () => {} })
-  const report = await started.drain({ signal: interrupt.signal })
-  letGo()
+async function drainAll(terminal: Terminal, started: Worker, signal: AbortSignal, options: Options): Promise<ExitCode> {
+  const report = await started.drain({ signal })
   if (options.json) terminal.out(JSON.stringify({ version: 1, drained: !report.aborted, ...report }))
   else if (report.aborted) terminal.err('interrupted before the queues were empty')
   else
@@ -66,19 +80,6 @@ async function drainAll(terminal: Terminal, started: Worker, options: Options): 
       `drained: ${report.started} started${report.certain ? '' : `; not certain, the broker cannot count ${report.unknown.join(', ')}`}`,
     )
   return report.aborted || !report.certain ? EXIT.inconclusive : EXIT.ok
-}
-
-/** Resolves after a graceful stop. */
-function untilStopped(started: Worker): Promise<ExitCode> {
-  return new Promise((resolve, reject) => {
-    const letGo = stopOnSignals([started], {
-      done: (outcome, error) => {
-        letGo()
-        if (outcome === 'stopped') resolve(EXIT.ok)
-        else reject(error)
-      },
-    })
-  })
 }
 
 /** Events as calm lines for people: one word, the job, its id, what matters. */

@@ -88,8 +88,8 @@ const ALTERNATIVES = {
   dedupe: 'Use memory, sqlite, redis or postgres, or make handlers idempotent by key',
   unique: {
     queued: 'Use memory or sqlite, or give the job a `key` and make its handler idempotent by it',
-    active: 'Use memory, sqlite or postgres, or give the job a `key` and make its handler idempotent by it',
-    window: 'Use memory or sqlite, or give the job a `key` and make its handler idempotent by it',
+    active: 'Use memory, sqlite, redis or postgres, or give the job a `key` and make its handler idempotent by it',
+    window: 'Use memory, sqlite or redis, or give the job a `key` and make its handler idempotent by it',
   },
 } as const
 
