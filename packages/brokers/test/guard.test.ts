@@ -61,6 +61,7 @@ describe('a broker whose parent is gone', () => {
     const { url, dir } = await tell(FORGETFUL, 'sqs')
     await until(() => !existsSync(dir) && processesIn(dir).length === 0)
     expect(await answers(url)).toBe(false)
+    await until(() => child?.exitCode !== null)
     expect(child?.exitCode).toBe(0)
   })
 })

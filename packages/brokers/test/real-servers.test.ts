@@ -41,17 +41,9 @@ function processesIn(dir: string): readonly string[] {
 }
 
 const LOOPBACK = ['0100007F', '00000000000000000000000001000000', '0000000000000000FFFF00000100007F']
-const startsWithinMs: Readonly<Record<BrokerKind, number>> = {
-  redis: 5_000,
-  rabbitmq: 15_000,
-  sqs: 5_000,
-  postgres: 5_000,
-}
 
 for (const kind of BROKER_KINDS) {
-  const began = performance.now()
   const { broker, skip } = await brokerOrSkip(kind)
-  const tookMs = performance.now() - began
 
   describe.skipIf(broker === undefined)(`${kind}${skip === undefined ? '' : ` (${skip})`}`, () => {
     const running = broker as NonNullable<typeof broker>
@@ -61,10 +53,6 @@ for (const kind of BROKER_KINDS) {
     it('says its version and where it came from', () => {
       expect(running.version).toMatch(/^\d+\.\d+/)
       expect(['env', 'binary', 'npm', 'docker', 'apt']).toContain(running.rung)
-    })
-
-    it.skipIf(running?.rung === 'apt')('starts within its time', () => {
-      expect(tookMs).toBeLessThan(startsWithinMs[kind])
     })
 
     it.runIf(process.platform === 'linux' && running?.dataDir !== undefined)('listens on loopback only', () => {
