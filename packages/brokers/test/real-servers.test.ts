@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
-import { BROKER_KINDS, type BrokerKind, brokerOrSkip } from '../src/index.ts'
+import { BROKER_KINDS, brokerOrSkip } from '../src/index.ts'
 import { client } from './broker-client.ts'
 
 /** The listening TCP sockets of the processes that work in this folder, as `address:port` (proc(5): state 0A, hex, inode tenth). */
