@@ -6,6 +6,7 @@ import { chaosRun, demo } from './commands/chaos.ts'
 import { configPrint } from './commands/config-print.ts'
 import { conformanceList, conformanceRun } from './commands/conformance.ts'
 import { conformanceInit } from './commands/conformance-init.ts'
+import { conformanceProperty } from './commands/conformance-property.ts'
 import { conformanceDiff, conformanceExplain, conformanceReport } from './commands/conformance-report.ts'
 import { conformanceSelfTest } from './commands/conformance-self-test.ts'
 import { dlqDiscard, dlqList, dlqReplay, dlqShow } from './commands/dlq.ts'
@@ -196,6 +197,14 @@ function conformanceCommands(program: Command, terminal: Terminal, run: Run): vo
     .description('what changed from one saved report to another; 1 when something that held does not')
     .option('--json', 'machine readable')
     .action(run((before, after, options) => conformanceDiff(terminal, before, after, options)))
+  conformance
+    .command('property <subject>')
+    .description('generated sequences of operations against a model; a failure is shrunk')
+    .option('--runs <n>', 'how many sequences', '20')
+    .option('--seed <n>', 'of a failure, to see it again')
+    .option('--path <text>', 'of a failure, with its seed: straight to the smallest sequence')
+    .option('--json', 'machine readable')
+    .action(run((subject, options) => conformanceProperty(terminal, subject, options)))
   conformance
     .command('self-test')
     .description('the suite against adapters that are broken on purpose; 1 when one survives')

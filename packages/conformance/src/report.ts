@@ -74,3 +74,12 @@ export function manifestJson(manifest: Capabilities | null): Json {
   if (manifest === null) return null
   return JSON.parse(JSON.stringify(manifest, (_, value: unknown) => (value === Infinity ? 'Infinity' : value))) as Json
 }
+
+/** A report as it is saved: JSON with short lists on one line, as formatters write them. */
+export function reportText(report: Report): string {
+  const text = JSON.stringify(report, null, 2)
+  const inline = text.replace(/\[\n\s+("[^"\n]*"(?:,\n\s+"[^"\n]*")*)\n\s+\]/g, (_, items: string) => {
+    return `[${items.replace(/\n\s+/g, ' ')}]`
+  })
+  return `${inline}\n`
+}

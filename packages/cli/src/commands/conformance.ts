@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { CaseResult, Report } from '@switchyard/conformance'
-import { cases, runIsolated, SubjectUnusable } from '@switchyard/conformance'
+import { cases, reportText, runIsolated, SubjectUnusable } from '@switchyard/conformance'
 import { EXIT, type ExitCode, UsageError } from '../exit-code.ts'
 import { columns, printable, type Terminal } from '../terminal.ts'
 
@@ -44,7 +44,7 @@ export async function conformanceRun(terminal: Terminal, subject: string, option
     return EXIT.infrastructure
   })
   if (typeof report === 'number') return report
-  if (options.out !== undefined) writeFileSync(options.out, `${JSON.stringify(report, null, 2)}\n`)
+  if (options.out !== undefined) writeFileSync(options.out, reportText(report))
   if (options.json) terminal.out(JSON.stringify({ version: 1, ...report }))
   else terminal.out(`\n${summary(report)}`)
   return exitCodeOf(report)

@@ -11,18 +11,18 @@ export function htmlReport(report: Report): string {
   const { subject, broker, results, suite, environment } = report
   const rows = results.map(({ id, title, status, why, ms }) => {
     const tone = status === 'passed' ? 'good' : status === 'not-applicable' ? '' : 'bad'
-    const reason = why === undefined ? '' : `<div class="why">${escape(why.split('\n')[0] ?? '')}</div>`
-    return `<tr><th scope="row">${id}</th><td class="mark ${tone}">${status}</td><td>${escape(title)}${reason}</td><td>${ms} ms</td></tr>`
+    const reason = why === undefined ? '' : `<div class="why">${escaped(why.split('\n')[0] ?? '')}</div>`
+    return `<tr><th scope="row">${id}</th><td class="mark ${tone}">${status}</td><td>${escaped(title)}${reason}</td><td>${ms} ms</td></tr>`
   })
-  const heading = `Conformance of ${escape(subject)}: ${verdict(report)}`
-  const facts = `Broker ${escape(broker.version ?? 'of unknown version')}, Node ${escape(environment.node)}, ${escape(environment.startedAt)}.`
+  const heading = `Conformance of ${escaped(subject)}: ${verdict(report)}`
+  const facts = `Broker ${escaped(broker.version ?? 'of unknown version')}, Node ${escaped(environment.node)}, ${escaped(environment.startedAt)}.`
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${heading}</title>
-<style>${STYLE}</style><main><h1>${heading}</h1><p>${facts} ${results.length} of ${suite.clauses} clauses. Suite <code>${escape(suite.digest)}</code>.</p>
+<style>${STYLE}</style><main><h1>${heading}</h1><p>${facts} ${results.length} of ${suite.clauses} clauses. Suite <code>${escaped(suite.digest)}</code>.</p>
 <table><thead><tr><th scope="col">Clause</th><th scope="col">Outcome</th><th scope="col">Rule</th><th scope="col">Took</th></tr></thead>
 <tbody>${rows.join('\n')}</tbody></table></main></html>
 `
 }
 
-function escape(text: string): string {
+function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (one) => `&#${one.charCodeAt(0)};`)
 }

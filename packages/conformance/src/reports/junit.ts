@@ -6,7 +6,7 @@ export function junitReport({ subject, results, environment, suite }: Report): s
   const failures = results.filter((one) => tagOf(one) === 'failure').length
   const errors = results.filter((one) => tagOf(one) === 'error').length
   const skipped = results.filter((one) => tagOf(one) === 'skipped').length
-  const head = `name="conformance of ${escape(subject)}" tests="${results.length}" failures="${failures}" errors="${errors}" skipped="${skipped}" timestamp="${environment.startedAt}"`
+  const head = `name="conformance of ${escaped(subject)}" tests="${results.length}" failures="${failures}" errors="${errors}" skipped="${skipped}" timestamp="${environment.startedAt}"`
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites><testsuite ${head}>`,
@@ -21,9 +21,11 @@ function testcase(result: CaseResult): string {
   const { id, title, ms, status, why = '' } = result
   const tag = tagOf(result)
   const inner =
-    tag === null ? '' : `<${tag} type="${status}" message="${escape(why.split('\n')[0] ?? '')}">${escape(why)}</${tag}>`
+    tag === null
+      ? ''
+      : `<${tag} type="${status}" message="${escaped(why.split('\n')[0] ?? '')}">${escaped(why)}</${tag}>`
   const outcome = `<properties><property name="outcome" value="${status}"/></properties>`
-  return `<testcase classname="conformance" name="${escape(`${id} ${title}`)}" time="${(ms / 1_000).toFixed(3)}">${outcome}${inner}</testcase>`
+  return `<testcase classname="conformance" name="${escaped(`${id} ${title}`)}" time="${(ms / 1_000).toFixed(3)}">${outcome}${inner}</testcase>`
 }
 
 function tagOf({ status }: CaseResult): 'failure' | 'error' | 'skipped' | null {
@@ -32,7 +34,7 @@ function tagOf({ status }: CaseResult): 'failure' | 'error' | 'skipped' | null {
   return status === 'unverified' || status === 'not-applicable' || status === 'deviation' ? 'skipped' : 'failure'
 }
 
-function escape(text: string): string {
+function escaped(text: string): string {
   const legal = [...text].filter((one) => {
     const code = one.codePointAt(0) ?? 0
     return (

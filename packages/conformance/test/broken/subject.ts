@@ -1,6 +1,6 @@
 import { BrokerError } from '@switchyard/core/adapter'
 import { MemoryBroker, memory } from '@switchyard/memory'
-import { sabotage } from '../../src/mutants/index.ts'
+import { sabotage } from '../../src/mutants/sabotage.ts'
 import type { Subject } from '../../src/subject.ts'
 
 // Broken in the way that the query of its URL names: `subject.ts?how=exits-in-settle`.
