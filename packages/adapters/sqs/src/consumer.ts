@@ -101,7 +101,9 @@ export class SqsConsumer implements Consumer {
     })
     const lost: Delivery[] = []
     for (const [index, { place, lease }] of open.entries()) {
-      const answer = answers[index] ?? 'lost'
+      const told = answers[index] ?? 'lost'
+      // Renewed too late: the lease had ended on the way, was told as lost, and somebody else may have it.
+      const answer = told === 'settled' && clock.now() >= lease.trustedUntil ? 'lost' : told
       results[place] = answer
       if (answer === 'settled') this.#leases.extended(lease, askedAt, seconds * 1_000)
       else if (answer === 'lost' && this.#leases.end(lease.delivery)) lost.push(lease.delivery)

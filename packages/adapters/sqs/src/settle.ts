@@ -96,7 +96,10 @@ async function erase(
   const handles = items.map(({ lease }) => lease.received.handle)
   const answers = await deleteMessages(context, { queue, handles, endsAt, doing: 'settle' })
   for (const [index, { place, settlement, lease }] of items.entries()) {
-    const answer = answers[index] ?? 'lost'
+    const told = answers[index] ?? 'lost'
+    // SQS answers a delete with an ended receipt like any other: past the lease its "deleted" proves nothing.
+    const late = told === 'settled' && context.calls.host.clock.now() >= lease.trustedUntil
+    const answer = late ? tooLate(queue) : told
     results[place] = answer === 'lost' && lease.copied ? doubled(queue) : answer
     if (answer instanceof BrokerError) lease.doubtful ||= answer.maybeApplied
     else if (answer === 'settled' || lease.copied) leases.drop(settlement.delivery)
@@ -120,6 +123,18 @@ async function putBack(
     // When the answer was lost somebody else may hold it already; a second change with this receipt could end his lease.
     if (answer === 'settled' || (answer instanceof BrokerError && answer.maybeApplied)) leases.drop(settlement.delivery)
   }
+}
+
+function tooLate(queue: string): BrokerError {
+  return new BrokerError({
+    code: 'timeout',
+    adapter: ADAPTER,
+    queue,
+    message:
+      'the delete was answered after the lease had ended: SQS may have ignored it, and then delivers the message again',
+    maybeApplied: true,
+    retryable: false,
+  })
 }
 
 function doubled(queue: string): BrokerError {

@@ -131,6 +131,18 @@ test('an answer that is lost after the request was carried out is `maybeApplied`
   expect((await open.adapter.stats(queue)).ready?.value).toBe(1) // it was
 })
 
+test('a delete that is answered after its lease had ended is unknown, not settled', async () => {
+  await using proxy = await startProxy({ upstream: upstreamOf(broker.url) })
+  await using open = await openSqs(proxy.proxied(broker.url))
+  const queue = await freshQueue(open.adapter, 1_000)
+  await open.adapter.send(queue, [letter()])
+  const consumer = await consumerOf(open.adapter, queue, { leaseMs: 1_000 })
+  const delivery = await takeOne(consumer)
+  proxy.delay(2_500) // each way: the answer comes when the lease, a poll longer than asked, is over
+  const [answer] = await consumer.settle([{ kind: 'complete', delivery }])
+  expect(answer).toMatchObject({ code: 'timeout', maybeApplied: true, retryable: false })
+})
+
 test('an idle receive outlives a server that is away for seconds, and says so once', async () => {
   await using open = await openSqs(broker.url)
   const queue = await freshQueue(open.adapter)
