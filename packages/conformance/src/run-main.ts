@@ -4,6 +4,7 @@ import { chosenCases } from './run-cases.ts'
 import type { RunMessage, RunTask } from './run-messages.ts'
 import { sessionOf } from './session.ts'
 import { SubjectUnusable } from './subject-unusable.ts'
+import { HASTY, PATIENT } from './waits.ts'
 
 const told = (message: RunMessage): Promise<void> =>
   new Promise((resolve) => {
@@ -13,12 +14,16 @@ const told = (message: RunMessage): Promise<void> =>
 
 /** The process of its own in which `runIsolated` runs cases: whatever the adapter does to its process, it does here. */
 async function main(): Promise<void> {
-  const { subjectModule, ids } = JSON.parse(process.argv[2] ?? '') as RunTask
+  const { subjectModule, ids, hasty } = JSON.parse(process.argv[2] ?? '') as RunTask
   const silentFor = (ms: number) => void told({ kind: 'silent', ms })
   await told({ kind: 'importing' })
   const subject = await loadSubject(subjectModule)
   await told({ kind: 'starting', subject: subject.name })
-  await using session = await sessionOf(subject, subjectModule, { watchProcess: true, silentFor })
+  await using session = await sessionOf(subject, subjectModule, {
+    watchProcess: true,
+    silentFor,
+    patience: hasty ? HASTY : PATIENT,
+  })
   for (const one of chosenCases(ids)) {
     await told({ kind: 'case', id: one.id })
     await told({ kind: 'result', result: await session.run(one) })

@@ -6,6 +6,8 @@ export interface RunTask {
   readonly subjectModule: string
   /** Clause ids in the order to run, repetitions included. */
   readonly ids: readonly string[]
+  /** With the patience HASTY. */
+  readonly hasty: boolean
 }
 
 /** What it says over IPC. */

@@ -25,6 +25,10 @@ describe('what is committed was measured with this suite', () => {
     },
   )
 
+  test('the kill matrix is of this suite (else: switchyard conformance self-test --matrix docs/conformance/kill-matrix.md)', () => {
+    expect(readFileSync(new URL('./kill-matrix.md', folder), 'utf8').split('\n')[0]).toBe(`Suite ${SUITE_DIGEST}`)
+  })
+
   test('docs/contract.md is what the reports say (else: node packages/conformance/src/contract-main.ts)', () => {
     expect(readFileSync(new URL('./contract.md', docs), 'utf8')).toBe(contractPage(reports, mutants))
   })

@@ -1,13 +1,11 @@
 import { afterAll, beforeAll, describe, test } from 'vitest'
-import type { CaseStatus } from './case.ts'
 import { cases } from './cases/index.ts'
 import type { Session } from './session.ts'
 import { openSession } from './session.ts'
+import { SKIPPED } from './skipped.ts'
 
 /** Our own runner has the deadlines; vitest's is only a net above them. */
 const NET_MS = 240_000
-
-const SKIPPED: ReadonlySet<CaseStatus> = new Set(['unverified', 'not-applicable', 'deviation'])
 
 /**
  * Runs every case as a vitest test against the subject that the module exports:

@@ -4,8 +4,8 @@ import { runIsolated } from '../src/index.ts'
 
 const subject = (how: string) => new URL(`./broken/subject.ts?how=${how}`, import.meta.url).href
 
-async function outcome(how: string, only: readonly string[] = ['A3']): Promise<string> {
-  const report = await runIsolated(subject(how), { only }).catch((error: SubjectUnusable) => error)
+async function outcome(how: string, only: readonly string[] = ['A3'], hasty = false): Promise<string> {
+  const report = await runIsolated(subject(how), { only, hasty }).catch((error: SubjectUnusable) => error)
   if (report instanceof Error) return `${report.fault}: ${report.message}`
   expect(report.ok).toBe(report.results.every(({ status }) => status === 'passed' || status === 'deviation'))
   return report.results
@@ -36,6 +36,19 @@ describe('a subject that is broken ends in a stated outcome', () => {
     expect(await outcome('exits-in-settle', ['A3', 'A4'])).toMatch(
       /^A3 failed the process died while the case ran: it ended with exit code 0\nA4 failed the process died/,
     )
+  })
+
+  test('an event loop that is blocked is found from outside, at import and in a case', async () => {
+    expect(await outcome('blocks-at-import', ['A3'], true)).toMatch(
+      /^definition: importing subject .*: it said nothing for 6000 ms: its event loop is blocked/,
+    )
+    expect(await outcome('blocks-in-settle', ['A3'], true)).toMatch(
+      /^A3 timeout the process died while the case ran: it said nothing for 44000 ms: its event loop is blocked/,
+    )
+  })
+
+  test('a call that never settles is a timeout of its case', async () => {
+    expect(await outcome('settle-hangs', ['A3'], true)).toMatch(/^A3 timeout the case did not end within 12000 ms/)
   })
 
   test('what is printed on standard output is counted and shown, and is no part of the report', async () => {

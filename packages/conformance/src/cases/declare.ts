@@ -1,5 +1,5 @@
 import type { Case } from '../case.ts'
-import { same } from '../check.ts'
+import { later, same } from '../check.ts'
 import { identitiesOf, letters } from '../letter.ts'
 
 /** A23. Every worker of a deployment declares at its start, all of them at once. */
@@ -12,7 +12,9 @@ export const declare: Case = {
     const spec = { leaseMs: bench.longLeaseMs, ordered: false, dedupeMs: 0 }
     const names = Array.from({ length: 12 }, (_, index) => `${queue}-${index}`)
     const all = () => Promise.all(names.flatMap((name) => [one, two, one].map((by) => by.declare({ ...spec, name }))))
-    const racing = bench.target.shared ? bench.child(queue, { take: 0, leaseMs: spec.leaseMs, declare: names }) : null
+    const racing = bench.target.shared
+      ? later(bench.child(queue, { take: 0, leaseMs: spec.leaseMs, declare: names }))
+      : null
     await all()
     await racing
     const sent = letters(2)

@@ -2,7 +2,7 @@ import type { Delivery } from '@switchyard/core/adapter'
 import { systemClock } from '@switchyard/core/adapter'
 import type { Bench } from '../bench.ts'
 import type { Case } from '../case.ts'
-import { check, same, word } from '../check.ts'
+import { check, later, same, word } from '../check.ts'
 import { identitiesOf, letters } from '../letter.ts'
 import type { Taker } from '../taker.ts'
 
@@ -42,13 +42,15 @@ interface Scene {
 async function outlives(bench: Bench, { queue, leaseMs, holder, kept, witness }: Scene): Promise<void> {
   const stop = new AbortController()
   let refusal: string | null = null
-  const renewing = (async () => {
-    while (!stop.signal.aborted) {
-      await systemClock.sleep(leaseMs / 3, stop.signal)
-      const [answer] = await holder.consumer.extend([kept])
-      if (answer !== 'settled') refusal ??= answer === undefined ? 'nothing' : word(answer)
-    }
-  })()
+  const renewing = later(
+    (async () => {
+      while (!stop.signal.aborted) {
+        await systemClock.sleep(leaseMs / 3, stop.signal)
+        const [answer] = await holder.consumer.extend([kept])
+        if (answer !== 'settled') refusal ??= answer === undefined ? 'nothing' : word(answer)
+      }
+    })(),
+  )
   try {
     let last: Taker | undefined
     for (const time of ['first', 'second']) {

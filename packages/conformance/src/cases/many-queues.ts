@@ -1,5 +1,5 @@
 import type { Case } from '../case.ts'
-import { same } from '../check.ts'
+import { later, same } from '../check.ts'
 import { identitiesOf, letters } from '../letter.ts'
 
 const QUEUES = 24
@@ -14,7 +14,7 @@ export const manyQueues: Case = {
     const [first = '', ...others] = queues
     const takers = await Promise.all(queues.map((queue) => bench.taker(queue)))
     const early = takers.map((taker, index) =>
-      taker.take(1, { withinMs: 2 * bench.waits.arrivalMs, what: `the first message of queue ${index + 1}` }),
+      later(taker.take(1, { withinMs: 2 * bench.waits.arrivalMs, what: `the first message of queue ${index + 1}` })),
     )
     const sent = queues.map(() => letters(3))
     await Promise.all(queues.map((queue, index) => bench.send(queue, ...(sent[index] ?? []))))

@@ -49,8 +49,9 @@ export function sabotage(factory: AdapterFactory, hooks: Hooks): AdapterFactory 
       name: inner.name,
       capabilities: hooks.capabilities?.(inner.capabilities) ?? inner.capabilities,
       declare: (spec) => hooks.declare?.(inner, spec) ?? inner.declare({ ...spec, name: named(spec.name) }),
-      // The transaction passes through: whether it is taken is the adapter's to say.
-      send: (queue, messages, tx) => hooks.send?.(inner, queue, messages) ?? inner.send(named(queue), messages, tx),
+      // A call with a transaction passes through: whether it is taken is the adapter's to say.
+      send: (queue, messages, tx) =>
+        (tx === undefined ? hooks.send?.(inner, queue, messages) : undefined) ?? inner.send(named(queue), messages, tx),
       async consume(queue, options) {
         const consumer = await inner.consume(named(queue), hooks.consumeOptions?.(options) ?? options)
         return sabotagedConsumer({ adapter: inner, queue, consumer, options }, hooks)
@@ -76,7 +77,8 @@ function sabotagedConsumer(scene: Scene, hooks: Hooks): Consumer {
   const { consumer } = scene
   return {
     receive: (max, signal) => hooks.receive?.(scene, max, signal) ?? consumer.receive(max, signal),
-    settle: (settlements, tx) => hooks.settle?.(scene, settlements) ?? consumer.settle(settlements, tx),
+    settle: (settlements, tx) =>
+      (tx === undefined ? hooks.settle?.(scene, settlements) : undefined) ?? consumer.settle(settlements, tx),
     extend: (deliveries) => hooks.extend?.(scene, deliveries) ?? consumer.extend(deliveries),
     close: () => hooks.closeConsumer?.(scene) ?? consumer.close(),
   }

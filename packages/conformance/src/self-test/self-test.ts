@@ -60,9 +60,23 @@ export async function selfTest(make: MakeBroker, onRow: (row: MatrixRow) => void
       onRow(row)
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  const stray: string[] = []
+  const onStray = (reason: unknown) => {
+    stray.push(`a rejection was left unhandled: ${reason instanceof Error ? (reason.stack ?? reason.message) : reason}`)
+  }
+  process.on('unhandledRejection', onStray)
+  try {
+    await Promise.all(Array.from({ length: AT_ONCE }, work))
+  } finally {
+    process.off('unhandledRejection', onStray)
+  }
   const ordered = jobs.flatMap(({ subject }) => rows.get(subject.name) ?? [])
-  return { digest: SUITE_DIGEST, clauses: cases.map(({ id }) => id), rows: ordered, problems: problemsOf(ordered) }
+  return {
+    digest: SUITE_DIGEST,
+    clauses: cases.map(({ id }) => id),
+    rows: ordered,
+    problems: [...problemsOf(ordered), ...stray],
+  }
 }
 
 async function outcomes(subject: Subject): Promise<Pick<MatrixRow, 'failed' | 'passed'>> {
