@@ -7,7 +7,7 @@ import {
   withDeadline,
 } from '@switchyard/core/adapter'
 import type { ConsumerParts } from './consumer-parts.ts'
-import { closedError, lateError, toBrokerError } from './errors.ts'
+import { closedError, lateError, refuseTx, toBrokerError } from './errors.ts'
 import { inUse, lockName, yieldToExclusive } from './exclusive-use.ts'
 import { type HandBackParts, handBack } from './hand-back.ts'
 import { Lease } from './lease.ts'
@@ -97,7 +97,8 @@ export class RabbitmqConsumer implements Consumer {
     return pending.result
   }
 
-  async settle(settlements: readonly Settlement[]): Promise<readonly SettleResult[]> {
+  async settle(settlements: readonly Settlement[], tx?: never): Promise<readonly SettleResult[]> {
+    refuseTx(this.#parts.queue, tx)
     const find = (receipt: unknown) => this.#find(receipt)
     const work = settleBatch(settlements, { ...this.#parts, find, stepMs: this.#stepMs })
     this.#settling.add(work)

@@ -112,6 +112,17 @@ export function lateError(deadlineMs: number, { queue, doing, maybeApplied = tru
   })
 }
 
+/** A transaction handed to a broker that has none: refused before anything is sent. */
+export function refuseTx(queue: string, tx: unknown): void {
+  if (tx === undefined) return
+  throw new BrokerError({
+    code: 'unsupported',
+    adapter: ADAPTER,
+    queue,
+    message: 'RabbitMQ cannot take part in a transaction of a database: leave out `tx`, or use an outbox table',
+  })
+}
+
 /** A call after close. */
 export function closedError(what: string, queue?: string): BrokerError {
   return new BrokerError({

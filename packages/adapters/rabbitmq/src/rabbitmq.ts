@@ -11,7 +11,7 @@ import {
 } from '@switchyard/core/adapter'
 import { MAX_BODY_BYTES, rabbitmqCapabilities } from './capabilities.ts'
 import { RabbitmqConsumer } from './consumer.ts'
-import { ADAPTER, closedError } from './errors.ts'
+import { ADAPTER, closedError, refuseTx } from './errors.ts'
 import { Link } from './link.ts'
 import { type RabbitmqOptions, type Target, toTarget } from './options.ts'
 import { Publisher } from './publisher.ts'
@@ -74,7 +74,8 @@ class RabbitmqAdapter implements Adapter<never> {
     await this.#topology.declare(this.#link, name)
   }
 
-  async send(queue: string, messages: readonly Message[]): Promise<readonly SendResult[]> {
+  async send(queue: string, messages: readonly Message[], tx?: never): Promise<readonly SendResult[]> {
+    refuseTx(queue, tx)
     this.#refuseClosed(queue)
     const refusals = messages.map((message) => this.#refusal(queue, message))
     const to = this.#topology.queue(queue)

@@ -3,6 +3,8 @@ import { startProxy, upstreamOf } from '@switchyard/brokers/proxy'
 import type { Subject } from '@switchyard/conformance'
 import { rabbitmq } from '@switchyard/rabbitmq'
 
+const SECRET = 'hush-7d1f'
+
 /** RabbitMQ behind a proxy, so that connections can be cut while the server lives. */
 export const subject: Subject = {
   name: 'rabbitmq',
@@ -13,6 +15,14 @@ export const subject: Subject = {
     return {
       options: proxy.proxied(broker.url),
       shared: true,
+      version: broker.version,
+      unreachable: () => `amqp://nobody:${SECRET}@127.0.0.1:1`,
+      forbidden: () => {
+        const url = new URL(broker.url)
+        url.password = SECRET
+        return url.href
+      },
+      secrets: [SECRET, new URL(broker.url).password],
       cut: async () => void proxy.cut({ how: 'rst' }),
       ...(broker.controllable
         ? {

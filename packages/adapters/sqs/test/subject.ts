@@ -17,6 +17,8 @@ export const subject: Subject = {
     return {
       options: `${proxy.proxied(broker.url)}&pollMs=1000`,
       shared: true,
+      version: `fauxqs ${broker.version}`,
+      unreachable: () => 'sqs://us-east-1?endpoint=http%3A%2F%2F127.0.0.1%3A1',
       // A cut between two requests goes unnoticed over HTTP: so the next one loses its answer as well.
       cut: async () => {
         proxy.cutAfter(0, 'server->client')
@@ -29,7 +31,9 @@ export const subject: Subject = {
               await broker.restart()
             },
           }
-        : { absent: 'the server was given by its address: we do not kill what we did not start' }),
+        : {}),
+      absent:
+        'fauxqs checks no credentials (AWS refusals: outage.test.ts), and a server given by its address is not ours to kill',
       async [Symbol.asyncDispose]() {
         await proxy.close()
         await broker.stop()
