@@ -27,7 +27,7 @@ export async function conformanceInit(
   else {
     for (const file of Object.keys(files)) terminal.out(`wrote ${file}`)
     terminal.out(
-      '\nNext: npm install, then: npx switchyard conformance run test/subject.ts (it fails until the adapter is written)',
+      '\nNext: npm install, then: npx --no-install switchyard conformance run test/subject.ts (it fails until the adapter is written)',
     )
   }
   return EXIT.ok

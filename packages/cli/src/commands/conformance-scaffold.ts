@@ -120,9 +120,12 @@ export const subject: Subject = {
 }
 `
 
+/** Put in apart, because the build looks for source files that a package starts, and this one is only text. */
+const SUBJECT_FILE = './subject.ts'
+
 const TEST = `import { describeConformance } from '@switchyard/conformance/vitest'
 
-describeConformance(new URL('./subject.ts', import.meta.url))
+describeConformance(new URL('${SUBJECT_FILE}', import.meta.url))
 `
 
 const CI = `name: conformance
@@ -135,8 +138,8 @@ jobs:
       - uses: actions/setup-node@v4
         with: { node-version: 24 }
       - run: npm install
-      - run: npx switchyard conformance run test/subject.ts --out conformance.json
-      - run: npx switchyard conformance report conformance.json --format junit --out junit.xml
+      - run: npx --no-install switchyard conformance run test/subject.ts --out conformance.json
+      - run: npx --no-install switchyard conformance report conformance.json --format junit --out junit.xml
         if: always()
 `
 
