@@ -13,6 +13,11 @@ const STEPS = [
     command: ['knip', '--no-progress', '--no-config-hints'],
   },
   {
+    group: 'fifo',
+    name: 'shared cases on SQS FIFO queues',
+    command: ['env', 'SWITCHYARD_FULL=1', 'vitest', 'run', '--project', 'brokers', 'packages/adapters/sqs/test/fifo'],
+  },
+  {
     group: 'packages',
     name: 'what would be published (publint, attw, API)',
     command: ['node', 'scripts/check-packages.mjs'],
