@@ -28,11 +28,21 @@ export function verdictTable(run: ChaosRun): string {
   return [
     columns(['', 'rule', 'judged', 'means'], rows),
     ...(details.length > 0 ? ['', ...details] : []),
+    ...neverStruck(run),
     '',
     ...(met?.verdict === 'pass' ? [`it met  ${met.notes.join(', ')}`] : []),
     ...uncounted.map((note) => `census  ${printable(note)}`),
     `verdict ${verdict}  seed ${run.seed}  ${seconds}s  ${printable(run.broker)}`,
   ].join('\n')
+}
+
+/** Faults at the point `effect` strike when a sink of the harness hears of an effect: an app that reports none live never meets them. */
+function neverStruck({ plan, history }: ChaosRun): readonly string[] {
+  const struck = new Set(history.events.flatMap((event) => (event.kind === 'fault.inject' ? [event.fault] : [])))
+  const waiting = plan.faults.filter((fault) => fault.at.point === 'effect' && !struck.has(fault.id))
+  if (waiting.length === 0) return []
+  const what = `${waiting.length} planned faults wait for an effect that is reported while its job runs, and met none.`
+  return [`  ${what}`, '  Let handlers POST their effects to world.ledgerUrl: see packages/chaos/README.md.']
 }
 
 const MARKS = { pass: '✓ pass', fail: '✗ FAIL', inconclusive: '? open' } as const

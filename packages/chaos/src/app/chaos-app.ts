@@ -45,13 +45,19 @@ export interface ChaosApp {
   startSinks?(options: { readonly recorder: EffectRecorder; readonly dir: string }): Promise<ChaosSinks>
 }
 
-/** Imports an app module by file URL; throws ChaosError when it exports no `chaosApp`. */
+/** Imports an app module by file URL; throws ChaosError `usage` when it cannot be run or exports no `chaosApp`. */
 export async function loadChaosApp(module: string): Promise<ChaosApp> {
-  const loaded = (await import(module)) as { readonly chaosApp?: Partial<ChaosApp> }
-  const app = loaded.chaosApp
+  const loaded = await import(module).catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new ChaosError('usage', `the app ${module} cannot be run: ${why}`)
+  })
+  const app = (loaded as { readonly chaosApp?: Partial<ChaosApp> }).chaosApp
   const whole = typeof app?.workload === 'function' && typeof app.handlers === 'function' && Array.isArray(app.jobs)
   if (!whole) {
-    throw new ChaosError('usage', `${module} must export "chaosApp" with title, jobs, workload() and handlers().`)
+    throw new ChaosError(
+      'usage',
+      `${module} must export "chaosApp" with title, jobs, workload() and handlers(): see packages/chaos/README.md.`,
+    )
   }
   return app as ChaosApp
 }
