@@ -68,18 +68,6 @@ describe.skipIf(broker?.controllable !== true)(`the broker itself is killed ${sk
     }
   })
 
-  it('has the producer repeat what was not confirmed, with the same id, each try on record', () => {
-    const failed = new Set([...all('enqueue.unknown'), ...all('enqueue.fail')].map(({ n }) => n))
-    expect(failed.size).toBeGreaterThan(0)
-    for (const n of failed) {
-      const tries = all('enqueue.invoke').filter((event) => event.n === n)
-      expect(tries.length).toBeGreaterThan(1)
-      const ids = new Set(tries.slice(1).flatMap(({ job }) => (job === null ? [] : [job])))
-      expect(ids.size).toBeLessThanOrEqual(1)
-      expect(all('enqueue.ok').filter((event) => event.n === n)).toHaveLength(1)
-    }
-  })
-
   it('proves nothing when it never came back', () => {
     const events = run.history.events.filter((event) => !(event.kind === 'fault.hit' && event.type === 'broker-up'))
     const { findings } = judge(historyOf(events))

@@ -103,7 +103,7 @@ interface Child {
 }
 
 function start(plan: KillChildPlan): Child {
-  const script = new URL('./kill-child.ts', import.meta.url).pathname
+  const script = fileURLToPath(new URL('./kill-child.ts', import.meta.url))
   const child = spawn(process.execPath, [script, JSON.stringify(plan)], { stdio: ['pipe', 'pipe', 'inherit'] })
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const ready = new Promise<void>((resolve, reject) => {
